@@ -1,0 +1,6 @@
+//! What differs between two closures. Pure.
+
+pub mod diff;
+pub mod name;
+
+pub use diff::{Change, ClosureDiff};
