@@ -2,7 +2,18 @@
 //! healthy.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "operator")]
+pub mod app;
+#[cfg(feature = "operator")]
+pub mod cli;
 pub mod closure;
+pub mod deploy;
+pub mod effects;
 pub mod exit;
 pub mod failure;
+pub mod guard;
+pub mod guard_cli;
+pub mod health;
 pub mod model;
+pub mod nix;
+pub mod report;

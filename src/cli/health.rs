@@ -1,0 +1,84 @@
+//! `nqd health`.
+
+use std::path::PathBuf;
+
+use super::flags::Place;
+use super::usage;
+use crate::app::App;
+use crate::effects::files;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::health::examination::Examination;
+use crate::health::{CheckReport, Level, Standing};
+use crate::model::text::printable;
+use crate::report::junit;
+use crate::report::reporter::{Form, print};
+
+/// Runs the health checks that the running system declares, now, and says by the exit code how it is: 0 healthy,
+/// 10 degraded, 25 unhealthy, 22 not known.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  nqd health                        this machine
+  nqd health web --junit out.xml    a host, for a CI system
+  nqd health --json                 for programs")]
+pub(super) struct Args {
+    /// The host; this machine if none is named
+    host: Option<String>,
+    /// Also write a JUnit report
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Use this guard on the target: a static program for its system
+    #[arg(long, value_name = "FILE")]
+    guard: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Args {
+    pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
+        app.ask_password(self.place.ask_sudo_password)?;
+        let (name, place, escalate) = app.find(self.host.as_deref(), &self.place).map_err(usage)?;
+        let target = app.reach(&name, &place, escalate)?;
+        let text = app.examine(&name, target.as_ref(), self.guard.as_deref())?;
+        let examination: Examination = serde_json::from_str(&text).map_err(|e| {
+            Failure::new(Exit::Internal, format!("the guard's report cannot be understood: {e}"))
+        })?;
+        if let Some(file) = &self.junit {
+            files::write_durable(file, junit::render(&examination).as_bytes(), 0o644).map_err(usage)?;
+        }
+        if app.reporter.form() == Form::Json {
+            print(text.trim());
+        } else {
+            app.reporter.print(&render(&examination));
+        }
+        Ok(examination.verdict)
+    }
+}
+
+fn render(examination: &Examination) -> String {
+    let verdict = match examination.verdict {
+        Exit::Ok => console::style("healthy").green(),
+        Exit::Degraded => console::style("degraded").yellow(),
+        Exit::Inconclusive => console::style("not known").red(),
+        _ => console::style("unhealthy").red(),
+    };
+    let lines = examination.checks.iter().map(line);
+    let head = format!("{}: {verdict}; runs {}", examination.host, examination.system.short());
+    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+fn line(check: &CheckReport) -> String {
+    let mark = match check.standing {
+        Standing::Passing => console::style("pass   ").green(),
+        Standing::Failing => console::style("FAIL   ").red(),
+        Standing::Unknown => console::style("UNKNOWN").red(),
+        Standing::Skipped => console::style("skipped").yellow(),
+        Standing::Pending => console::style("pending").yellow(),
+    };
+    let level = match check.level {
+        Level::Required => "",
+        Level::Wanted => " (wanted)",
+        Level::Info => " (info)",
+    };
+    format!("  {mark} {}{level}: {}", check.name, printable(&check.message, false))
+}

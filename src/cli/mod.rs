@@ -1,0 +1,119 @@
+//! The operator's command line: `nqd`. One file a command, each turning flags into a request and running it.
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
+
+mod cancel;
+mod completions;
+mod deploy;
+mod flags;
+mod follow;
+mod health;
+mod plan;
+mod planning;
+mod rollback;
+mod status;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+use crate::app::App;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+pub use self::flags::{Output, Place};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Deploys NixOS flakes so that no fault leaves a machine on a system that was not proved healthy.
+#[derive(Debug, Parser)]
+#[command(name = "nqd", version, styles = STYLES, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  nqd deploy web                     evaluate, build, show, ask, copy, activate, prove, commit or roll back
+  nqd plan .#web                     the same up to the question
+  nqd status web                     what it runs, what it boots, the last transaction
+  nqd rollback web                   go back, with the same proof
+
+Exit codes: 0 done, 10 degraded, 20 rolled back, 21 held: a person is needed, 22 not known, 23 superseded,
+24 interrupted, 25 unhealthy, 30 refused, 40 evaluation, 41 build, 42 copy, 43 unreachable, 75 busy.")]
+pub struct Cli {
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what a deployment would do
+    Plan(plan::Args),
+    /// Deploy, prove healthy, commit or roll back
+    Deploy(deploy::Args),
+    /// Run the declared health checks now
+    Health(health::Args),
+    /// Show what a machine runs and boots, and its last transaction
+    Status(status::Args),
+    /// Go back to an earlier system, by a transaction like any other
+    Rollback(rollback::Args),
+    /// Attach to a running transaction, or show the last one
+    Follow(follow::Args),
+    /// Roll the running transaction back now
+    Cancel(cancel::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+impl Cli {
+    /// How results are to be shown.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// Whether the command reports events, and not only a result.
+    pub fn has_events(&self) -> bool {
+        matches!(
+            self.command,
+            Command::Plan(_) | Command::Deploy(_) | Command::Rollback(_) | Command::Follow(_)
+        )
+    }
+
+    /// Runs the command.
+    pub fn run(self, app: &App) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Plan(args) => args.run(app),
+            Command::Deploy(args) => args.run(app),
+            Command::Health(args) => args.run(app),
+            Command::Status(args) => args.run(app),
+            Command::Rollback(args) => args.run(app),
+            Command::Follow(args) => args.run(app),
+            Command::Cancel(args) => args.run(app),
+            Command::Completions(args) => Ok(args.run()),
+        }
+    }
+}
+
+fn usage(why: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Usage, why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Example"), "nqd {} --help has no examples", command.get_name());
+        }
+    }
+}

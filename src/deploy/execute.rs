@@ -1,0 +1,130 @@
+//! Executes a plan as it is: nothing is evaluated, and what was confirmed is what runs.
+
+use std::time::Duration;
+
+use super::plan::{Kind, Plan, Step};
+use super::transact::transact;
+use crate::effects::clock;
+use crate::effects::nix::{BuildOn, Nix};
+use crate::effects::target::Target;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::guard::{Outcome, State};
+use crate::model::{StorePath, TxId};
+use crate::report::event::{Event, Stage};
+
+/// What executing works with.
+pub struct Executor<'a> {
+    /// The operator's Nix.
+    pub nix: &'a dyn Nix,
+    /// The machine.
+    pub target: &'a dyn Target,
+    /// Hears of progress.
+    pub tell: &'a (dyn Fn(Event) + Sync),
+    /// Whether the person at the terminal has asked to stop; asking resets it.
+    pub interrupted: &'a (dyn Fn() -> bool + Sync),
+    /// Whether the plan was saved some time ago, so that what it names may be gone.
+    pub saved: bool,
+    /// `user@machine` of whoever asks.
+    pub operator: &'a str,
+    /// How long to try to reach a machine that cannot be reached any more.
+    pub patience: Duration,
+}
+
+impl Executor<'_> {
+    /// Executes all steps of a plan. An error means that the transaction did not begin, or that its end is not known.
+    pub fn execute(&self, plan: &Plan, id: &TxId) -> Result<Outcome, Failure> {
+        if plan.kind == Kind::Nothing {
+            return Ok(nothing_to_do(plan));
+        }
+        if self.saved && plan.steps.contains(&Step::Copy) {
+            self.have(plan)?;
+        }
+        let mut outcome = None;
+        for step in &plan.steps {
+            if let Err(failure) = self.step(*step, plan, id, &mut outcome) {
+                return Err(self.let_go(plan, id, failure));
+            }
+        }
+        outcome.ok_or_else(|| Failure::new(Exit::Internal, "the plan holds no transaction"))
+    }
+
+    fn step(&self, step: Step, plan: &Plan, id: &TxId, outcome: &mut Option<Outcome>) -> Result<(), Failure> {
+        if (self.interrupted)() {
+            return Err(Failure::refused("interrupted; nothing was changed"));
+        }
+        match step {
+            Step::Protect => self.target.protect(id, &paths(plan)),
+            Step::Copy => self.copy(plan),
+            Step::Transact => {
+                *outcome = Some(transact(self, plan, id)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn copy(&self, plan: &Plan) -> Result<(), Failure> {
+        let Some(store) = self.target.store() else { return Ok(()) };
+        (self.tell)(Event::StageStarted { stage: Stage::Copy });
+        let started = clock::start();
+        self.nix.copy(&paths(plan), &store, plan.substitute_on_destination)?;
+        let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        (self.tell)(Event::StageFinished { stage: Stage::Copy, millis });
+        Ok(())
+    }
+
+    /// Gets what a saved plan names, if it has gone meanwhile: from its derivation, or from a substituter.
+    fn have(&self, plan: &Plan) -> Result<(), Failure> {
+        for path in paths(plan) {
+            if self.nix.is_valid(&path)? {
+                continue;
+            }
+            match plan.derivation.as_ref().filter(|_| path == plan.candidate) {
+                Some(derivation) if self.nix.is_valid(derivation)? => {
+                    let built = self.nix.build(derivation, &BuildOn::Local, &[], plan.name.as_str())?;
+                    if built != path {
+                        return Err(Failure::refused(format!(
+                            "{derivation} built {built}, the plan names {path}"
+                        )));
+                    }
+                }
+                _ => self.nix.substitute(&path)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// After a failure: what was kept for a transaction that did not begin is let go.
+    fn let_go(&self, plan: &Plan, id: &TxId, failure: Failure) -> Failure {
+        let unreachable = matches!(failure.exit, Exit::Unreachable | Exit::Inconclusive);
+        match self.target.release(id) {
+            Err(also) if !unreachable && plan.steps.contains(&Step::Protect) => {
+                let what = format!(
+                    "{}\nand the garbage collector roots could not be removed: {}",
+                    failure.what, also.what
+                );
+                Failure { what, ..failure }
+            }
+            _ => failure,
+        }
+    }
+}
+
+/// What is copied and protected.
+fn paths(plan: &Plan) -> Vec<StorePath> {
+    vec![plan.candidate.clone(), plan.guard.clone()]
+}
+
+fn nothing_to_do(plan: &Plan) -> Outcome {
+    Outcome {
+        state: State::Committed,
+        exit: Exit::Ok,
+        reason: None,
+        runs: plan.start.running.clone(),
+        boots: plan.start.boot_default.clone(),
+        boot_unproved: plan.boot_unproved.clone(),
+        suspect: false,
+        unchanged: true,
+        notes: Vec::new(),
+    }
+}

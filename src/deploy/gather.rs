@@ -1,0 +1,271 @@
+//! Gathering: evaluation and build on one side, the target on the other, at the same time where they do not depend
+//! on each other.
+
+use std::thread;
+
+use super::facts::{Candidate, DryActivation, Evaluation, Revision, TargetFacts};
+use super::plan::Facts;
+use super::request::{Asked, Reach, Request, Source};
+use crate::effects::clock;
+use crate::effects::gather::Purpose;
+use crate::effects::nix::{BuildOn, Nix};
+use crate::effects::target::Target;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::guard::PROTOCOL;
+use crate::guard::admit::suits;
+use crate::model::{Described, StorePath};
+use crate::nix::FlakeHost;
+use crate::report::event::{Event, Stage};
+
+/// Makes the target that is reached so.
+pub type ToTarget<'a> = dyn Fn(&Reach) -> Result<Box<dyn Target>, Failure> + Sync + 'a;
+
+/// What gathering works with.
+pub struct Tools<'a> {
+    /// The operator's Nix.
+    pub nix: &'a dyn Nix,
+    /// Makes a target; nothing is connected yet.
+    pub target: &'a ToTarget<'a>,
+    /// Hears of progress.
+    pub tell: &'a (dyn Fn(Event) + Sync),
+}
+
+/// A target that has been asked.
+type Met = (Box<dyn Target>, TargetFacts);
+
+/// Gathers all facts about one host.
+pub fn gather(tools: &Tools<'_>, asked: Asked) -> Result<(Request, Facts, Box<dyn Target>), Failure> {
+    thread::scope(|scope| {
+        let early = asked.early_reach().map(|reach| scope.spawn(move || meet(tools, &reach)));
+        let (evaluation, revision) = match &asked.source {
+            Source::Flake(host) => {
+                let flake = host.flake.clone();
+                let revision = scope.spawn(move || tools.nix.revision(&flake));
+                let evaluation = evaluate(tools, host, &asked.settings.nix_args)?;
+                (Some(evaluation), join(revision)?)
+            }
+            _ => (None, Revision::default()),
+        };
+        let request = asked.resolve(evaluation.as_ref().and_then(|e| e.deploy.as_ref()))?;
+        let reach = request.reach.clone();
+        let meeting = early.unwrap_or_else(|| scope.spawn(move || meet(tools, &reach)));
+        let (candidate, guard, (target, facts)) = match (&evaluation, &request.build_on) {
+            (Some(evaluation), BuildOn::Local | BuildOn::Builder(_)) => {
+                let local = build_here(tools, &request, evaluation)?;
+                let guard = guard(tools, &request, &local.described);
+                (local, guard, join(meeting)?)
+            }
+            (Some(evaluation), BuildOn::Target) => {
+                let met = join(meeting)?;
+                let there = build_there(tools, &request, evaluation, met.0.as_ref())?;
+                let guard = guard(tools, &request, &there.described);
+                (there, guard, met)
+            }
+            (None, _) => {
+                let met = join(meeting)?;
+                let there = existing(tools, &request, &met)?;
+                let guard = guard(tools, &request, &there.described);
+                (there, guard, met)
+            }
+        };
+        // Whether it suits comes first: of a system that does not, the guard is not the problem.
+        suits(&facts.running, &candidate.described)?;
+        let guard = guard?;
+        let candidate = compare(tools, &request, candidate, (target.as_ref(), &facts), &guard)?;
+        let host_name = evaluation.and_then(|e| e.host_name);
+        Ok((request, Facts { revision, host_name, candidate, target: facts, guard }, target))
+    })
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, Result<T, Failure>>) -> Result<T, Failure> {
+    thread.join().unwrap_or_else(|_| Err(Failure::new(Exit::Internal, "a thread of our own has panicked")))
+}
+
+/// Does something as a stage that is shown.
+fn stage<T>(
+    tools: &Tools<'_>,
+    stage: Stage,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    (tools.tell)(Event::StageStarted { stage });
+    let started = clock::start();
+    let done = work()?;
+    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    (tools.tell)(Event::StageFinished { stage, millis });
+    Ok(done)
+}
+
+fn meet(tools: &Tools<'_>, reach: &Reach) -> Result<Met, Failure> {
+    stage(tools, Stage::Gather, || {
+        let target = (tools.target)(reach)?;
+        target.connect()?;
+        let facts = target.gather(Purpose::Plan)?;
+        Ok((target, facts))
+    })
+}
+
+fn evaluate(tools: &Tools<'_>, host: &FlakeHost, args: &[String]) -> Result<Evaluation, Failure> {
+    let evaluation = stage(tools, Stage::Evaluate, || tools.nix.evaluate(host, args));
+    evaluation.map_err(|failure| {
+        let unknown = failure.what.contains("does not provide attribute");
+        // A list of what there is helps more than anything; without one the failure itself must do.
+        match tools.nix.hosts(&host.flake, args).ok().filter(|hosts| unknown && !hosts.is_empty()) {
+            Some(hosts) => failure.hint(format!("the flake has these hosts: {}", hosts.join(", "))),
+            None => failure,
+        }
+    })
+}
+
+/// A candidate of which nothing is compared with the target yet.
+fn fresh(
+    described: Described,
+    specialisation: Option<Described>,
+    derivation: Option<StorePath>,
+) -> Candidate {
+    Candidate {
+        described,
+        specialisation,
+        closure: Vec::new(),
+        derivation,
+        missing: Vec::new(),
+        dry_activation: DryActivation::NotThere,
+    }
+}
+
+fn build_here(tools: &Tools<'_>, request: &Request, evaluation: &Evaluation) -> Result<Candidate, Failure> {
+    let derivation = &evaluation.derivation;
+    let args = &request.settings.nix_args;
+    let built = stage(tools, Stage::Build, || {
+        tools.nix.build(derivation, &request.build_on, args, request.name.as_str())
+    })?;
+    describe_here(tools, request, &built, Some(derivation.clone()))
+}
+
+fn describe_here(
+    tools: &Tools<'_>,
+    request: &Request,
+    system: &StorePath,
+    derivation: Option<StorePath>,
+) -> Result<Candidate, Failure> {
+    let described = tools.nix.describe(system)?;
+    let name = request.settings.specialisation.as_ref();
+    let path = name.and_then(|name| described.specialisation(name)).cloned();
+    let specialisation = path.map(|path| tools.nix.describe(&path)).transpose()?;
+    let closure = tools.nix.closure(system)?;
+    Ok(Candidate { closure, ..fresh(described, specialisation, derivation) })
+}
+
+fn build_there(
+    tools: &Tools<'_>,
+    request: &Request,
+    evaluation: &Evaluation,
+    target: &dyn Target,
+) -> Result<Candidate, Failure> {
+    let derivation = &evaluation.derivation;
+    let Some(store) = target.store() else {
+        return build_here(tools, request, evaluation);
+    };
+    let args = &request.settings.nix_args;
+    let built = stage(tools, Stage::Build, || tools.nix.build_in(derivation, &store, args))?;
+    Ok(Candidate { derivation: Some(derivation.clone()), ..describe_there(request, &built, target)? })
+}
+
+fn describe_there(request: &Request, system: &StorePath, target: &dyn Target) -> Result<Candidate, Failure> {
+    let (described, specialisation, closure) =
+        target.describe(system, request.settings.specialisation.as_deref())?;
+    Ok(Candidate { closure, ..fresh(described, specialisation, None) })
+}
+
+/// A system that is not built from a flake: on the target already, or else in our own store.
+fn existing(tools: &Tools<'_>, request: &Request, (target, facts): &Met) -> Result<Candidate, Failure> {
+    let system = wanted(&request.source, facts)?;
+    let is_there = target.missing(std::slice::from_ref(&system))?.is_empty();
+    if is_there {
+        describe_there(request, &system, target.as_ref())
+    } else {
+        describe_here(tools, request, &system, None)
+    }
+}
+
+fn wanted(source: &Source, facts: &TargetFacts) -> Result<StorePath, Failure> {
+    let generations = &facts.generations;
+    match source {
+        Source::Path(path) => Ok(path.clone()),
+        Source::Generation(number) => generations
+            .iter()
+            .find(|g| g.number == *number)
+            .map(|g| g.path.clone())
+            .ok_or_else(|| Failure::refused(format!("there is no generation {number}")).hint(list(facts))),
+        Source::Earlier => {
+            let current = facts.triple.profile.as_ref().map_or(u64::MAX, |g| g.number);
+            let runs = &facts.triple.running;
+            let earlier = generations.iter().rfind(|g| g.number < current && g.path != *runs);
+            earlier.map(|g| g.path.clone()).ok_or_else(|| {
+                Failure::refused("there is no earlier generation with another system").hint(list(facts))
+            })
+        }
+        Source::Flake(host) => Err(Failure::new(Exit::Internal, format!("{host} was not evaluated"))),
+    }
+}
+
+fn list(facts: &TargetFacts) -> String {
+    let numbers: Vec<String> = facts.generations.iter().map(|g| g.number.to_string()).collect();
+    format!("the machine has the generations {}", numbers.join(", "))
+}
+
+/// The guard: the candidate's own if its protocol fits, else ours (DESIGN rule 5).
+fn guard(tools: &Tools<'_>, request: &Request, candidate: &Described) -> Result<StorePath, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Installed {
+        path: StorePath,
+        protocol: u32,
+    }
+    let own = candidate.guard.as_deref().map(serde_json::from_str::<Installed>).transpose();
+    let own = own.map_err(|e| Failure::refused(format!("the candidate's etc/nqd/guard.json: {e}")))?;
+    match own.filter(|g| g.protocol == PROTOCOL && request.settings.guard.is_none()) {
+        Some(installed) => Ok(installed.path),
+        None => {
+            let system = candidate.system.as_ref().ok_or_else(|| {
+                Failure::refused(format!("{} does not say which system it is for", candidate.path.short()))
+            })?;
+            tools.nix.guard(system, request.settings.guard.as_deref())
+        }
+    }
+}
+
+/// Compares the candidate with the target: what is missing there and, if nothing is, what a switch would do.
+fn compare(
+    tools: &Tools<'_>,
+    request: &Request,
+    mut candidate: Candidate,
+    (target, facts): (&dyn Target, &TargetFacts),
+    guard: &StorePath,
+) -> Result<Candidate, Failure> {
+    let store = target.store();
+    if store.is_some() {
+        let paths: Vec<StorePath> =
+            candidate.closure.iter().map(|p| p.path.clone()).chain([guard.clone()]).collect();
+        candidate.missing = target.missing(&paths)?;
+    }
+    if let (Some(store), true, false) = (&store, request.settings.copy_first, candidate.missing.is_empty()) {
+        let paths = [candidate.described.path.clone(), guard.clone()];
+        stage(tools, Stage::Copy, || {
+            tools.nix.copy(&paths, store, request.settings.substitute_on_destination)
+        })?;
+        candidate.missing.clear();
+    }
+    let activated = candidate.specialisation.as_ref().unwrap_or(&candidate.described);
+    let runs = activated.path == facts.running.path;
+    candidate.dry_activation = if runs {
+        DryActivation::Says(Vec::new())
+    } else if candidate.missing.contains(&activated.path) || suits(&facts.running, activated).is_err() {
+        DryActivation::NotThere
+    } else {
+        match target.dry_activate(&activated.path) {
+            Ok(said) => DryActivation::Says(said),
+            Err(failure) => DryActivation::Failed(failure.what),
+        }
+    };
+    Ok(candidate)
+}

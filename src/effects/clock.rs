@@ -1,0 +1,37 @@
+//! The clocks of this machine.
+#![allow(clippy::disallowed_methods, reason = "this is where time is taken")]
+
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::model::BootTime;
+
+/// `CLOCK_BOOTTIME`, now.
+pub fn boot_now() -> BootTime {
+    let t = clock_gettime(ClockId::Boottime);
+    let (s, ns) = (u64::try_from(t.tv_sec).unwrap_or(0), u64::try_from(t.tv_nsec).unwrap_or(0));
+    BootTime(s * 1000 + ns / 1_000_000)
+}
+
+/// Wall time in UTC as RFC 3339 with whole seconds: for people, never for decisions.
+pub fn wall() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// How long ago an RFC 3339 time was, rounded to seconds; `None` if it lies ahead or is not one.
+pub fn ago(rfc3339: &str) -> Option<Duration> {
+    let then = humantime::parse_rfc3339(rfc3339).ok()?;
+    let past = SystemTime::now().duration_since(then).ok()?;
+    Some(Duration::from_secs(past.as_secs()))
+}
+
+/// A stopwatch.
+pub fn start() -> Instant {
+    Instant::now()
+}
+
+/// Waits.
+pub fn sleep(time: Duration) {
+    std::thread::sleep(time);
+}

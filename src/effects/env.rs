@@ -1,0 +1,34 @@
+//! The environment of the operator's process.
+#![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
+
+use std::path::PathBuf;
+
+/// A variable that is set, not empty, and UTF-8.
+pub fn text(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+/// A variable that holds an absolute path.
+pub fn path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute())
+}
+
+/// Where this program keeps its state between runs: `$XDG_STATE_HOME/nqd`, by default `~/.local/state/nqd`.
+/// `None` where there is no home either.
+pub fn state_dir() -> Option<PathBuf> {
+    let base = path("XDG_STATE_HOME").or_else(|| path("HOME").map(|h| h.join(".local/state")));
+    base.map(|b| b.join("nqd"))
+}
+
+/// This program's own file, links resolved.
+pub fn current_exe() -> std::io::Result<PathBuf> {
+    std::env::current_exe()?.canonicalize()
+}
+
+/// Who runs this: `user@machine`, for the record.
+pub fn operator() -> String {
+    let user = text("SUDO_USER").or_else(|| text("USER")).or_else(|| text("LOGNAME"));
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let uname = rustix::system::uname();
+    format!("{user}@{}", uname.nodename().to_string_lossy())
+}

@@ -1,0 +1,418 @@
+//! A machine that exists only in memory: systems with units and checks, a profile, a boot loader, a journal; and a
+//! fault that can be put at any step. What survives a power cut is kept apart from what does not.
+#![allow(missing_docs, reason = "only tests use it")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::machine::{
+    Action, Ask, EtcIdentity, Fault, Ledger, Machine, Prober, Signal, Snapshot, SwitchEnd, SwitchHow,
+};
+use crate::guard::{Evidence, Options, Origin, PROTOCOL, Record, Spec, State};
+use crate::health::{Check, CheckName, ProbeResult, UnitState, Units};
+use crate::model::boot_default::Source;
+use crate::model::{BootDefault, BootId, BootTime, Described, Generation, StorePath, Triple, TxId, UnitName};
+use crate::report::event::Event;
+
+/// What happens at the chosen step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Injection {
+    /// The step does nothing and reports an error.
+    FailBefore,
+    /// The step does its work and reports an error.
+    FailAfter,
+    /// The guard is killed just before the step.
+    KillBefore,
+    /// The guard is killed just after the step.
+    KillAfter,
+    /// The same, and a switch was only half done: units and `/etc` changed, the link did not.
+    KillMidway,
+}
+
+impl Injection {
+    pub const ALL: [Self; 5] =
+        [Self::FailBefore, Self::FailAfter, Self::KillBefore, Self::KillAfter, Self::KillMidway];
+
+    fn kills(self) -> bool {
+        matches!(self, Self::KillBefore | Self::KillAfter | Self::KillMidway)
+    }
+}
+
+/// A NixOS system, as far as a transaction can tell.
+#[derive(Debug, Clone)]
+pub struct System {
+    pub units: Units,
+    /// Name, and whether it passes while this system runs.
+    pub checks: BTreeMap<String, bool>,
+    pub test: SwitchHow,
+    pub boot: SwitchHow,
+    /// `test` moves the link and the units; else it leaves all as it was.
+    pub test_works: bool,
+    pub network: bool,
+}
+
+impl System {
+    pub fn good() -> Self {
+        Self {
+            units: units(&[("sshd.service", "active"), ("web.service", "active")]),
+            checks: [("web".to_owned(), true)].into(),
+            test: SwitchHow::Exited(0),
+            boot: SwitchHow::Exited(0),
+            test_works: true,
+            network: true,
+        }
+    }
+}
+
+pub fn units(list: &[(&str, &str)]) -> Units {
+    let unit = |(name, active): &(&str, &str)| {
+        let state = UnitState { active: (*active).into(), result: "success".into(), ..UnitState::default() };
+        (UnitName::parse(name).unwrap(), state)
+    };
+    list.iter().map(unit).collect()
+}
+
+pub fn path(c: char) -> StorePath {
+    StorePath::parse(&format!("/nix/store/{}-nixos-system-{c}", String::from(c).repeat(32))).unwrap()
+}
+
+pub struct FakeMachine {
+    pub systems: BTreeMap<StorePath, System>,
+    // On disk.
+    pub journal: Option<Record>,
+    pub snapshot: Option<Snapshot>,
+    pub history: Vec<Evidence>,
+    pub generations: BTreeMap<u64, StorePath>,
+    pub profile: u64,
+    pub boots: StorePath,
+    // In memory.
+    pub boot: u32,
+    pub running: StorePath,
+    pub etc: StorePath,
+    pub units: Units,
+    pub armed: bool,
+    pub confirms: bool,
+    confirm_sent: bool,
+    pub asks: Vec<Ask>,
+    pub foreign: Option<StorePath>,
+    answers: Vec<Signal>,
+    starts: u32,
+    midway: bool,
+    now: Cell<u64>,
+    // The fault.
+    pub steps: Cell<usize>,
+    pub fault: Option<(usize, Injection)>,
+    pub killed: Cell<bool>,
+    pub log: RefCell<Vec<String>>,
+}
+
+impl FakeMachine {
+    /// A machine on system `a`, with `a` and `b` in its store.
+    pub fn new(a: System, b: System) -> Self {
+        let units = a.units.clone();
+        Self {
+            systems: [(path('a'), a), (path('b'), b)].into(),
+            journal: None,
+            snapshot: None,
+            history: Vec::new(),
+            generations: [(1, path('a'))].into(),
+            profile: 1,
+            boots: path('a'),
+            boot: 1,
+            running: path('a'),
+            etc: path('a'),
+            units,
+            armed: false,
+            confirms: true,
+            confirm_sent: false,
+            asks: Vec::new(),
+            foreign: None,
+            answers: Vec::new(),
+            starts: 0,
+            midway: false,
+            now: Cell::new(1000),
+            steps: Cell::new(0),
+            fault: None,
+            killed: Cell::new(false),
+            log: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The journal's first record for deploying `candidate`, as the guard's `begin` writes it.
+    pub fn planned(&mut self, candidate: &StorePath, options: Options) -> Record {
+        let start = self.triple_now();
+        let id = TxId::new("2026-11-22T06:03:01Z", [0, 0, u8::try_from(self.history.len()).unwrap()]);
+        let record = Record {
+            id: id.clone(),
+            boot_id: self.boot_id_now(),
+            state: State::Planned,
+            previous: self.running.clone(),
+            candidate: candidate.clone(),
+            guard: "/nix/store/guard".into(),
+            format: 1,
+            began: self.wall(),
+            entered: BootTime(self.now.get()),
+            deadline: None,
+            start: start.clone(),
+            manifest: None,
+            activated: false,
+            installing: false,
+            confirmed: false,
+            reason: None,
+            degraded: false,
+            outcome: None,
+            spec: Spec {
+                protocol: PROTOCOL,
+                id: id.clone(),
+                candidate: candidate.clone(),
+                activate: candidate.clone(),
+                start,
+                boot_id: self.boot_id_now(),
+                options,
+                origin: Origin::default(),
+            },
+        };
+        self.journal = Some(record.clone());
+        record
+    }
+
+    /// All that only memory held is gone; the boot loader starts what it names.
+    pub fn power_cycle(&mut self) {
+        self.boot += 1;
+        self.running = self.boots.clone();
+        self.etc = self.boots.clone();
+        self.units = self.systems[&self.boots].units.clone();
+        self.armed = false;
+        self.answers.clear();
+        self.now.set(500);
+    }
+
+    /// No more faults: a new guard process starts.
+    pub fn revive(&mut self) {
+        self.fault = None;
+        self.killed.set(false);
+    }
+
+    pub fn triple_now(&self) -> Triple {
+        Triple {
+            running: self.running.clone(),
+            profile: Some(Generation { number: self.profile, path: self.generations[&self.profile].clone() }),
+            boot_default: BootDefault::Known { path: self.boots.clone(), by: Source::SystemdBoot },
+        }
+    }
+
+    pub fn boot_id_now(&self) -> BootId {
+        BootId::parse(&format!("00000000-0000-0000-0000-{:012}", self.boot)).unwrap()
+    }
+
+    /// Counts a step that only reads.
+    fn step<T>(&self, name: &str, read: impl FnOnce() -> T) -> Result<T, Fault> {
+        match self.inject(name)? {
+            None => Ok(read()),
+            Some(_) => Err(Fault::new(name, "injected")),
+        }
+    }
+
+    /// Counts a step that changes something.
+    fn act<T>(&mut self, name: &str, work: impl FnOnce(&mut Self) -> T) -> Result<T, Fault> {
+        match self.inject(name)? {
+            None => Ok(work(self)),
+            Some(Injection::FailBefore | Injection::KillBefore) => Err(Fault::new(name, "injected")),
+            Some(injection) => {
+                self.midway = injection == Injection::KillMidway;
+                work(self);
+                self.midway = false;
+                Err(Fault::new(name, "injected"))
+            }
+        }
+    }
+
+    /// What is injected at this step, if anything.
+    fn inject(&self, name: &str) -> Result<Option<Injection>, Fault> {
+        if self.killed.get() {
+            return Err(Fault::new(name, "the guard is dead"));
+        }
+        let k = self.steps.get();
+        self.steps.set(k + 1);
+        self.log.borrow_mut().push(name.to_owned());
+        let injected = self.fault.filter(|(at, _)| *at == k).map(|(_, i)| i);
+        self.killed.set(injected.is_some_and(Injection::kills));
+        Ok(injected)
+    }
+}
+
+impl Ledger for FakeMachine {
+    fn journal(&self) -> Result<Option<Record>, Fault> {
+        self.step("read journal", || self.journal.clone())
+    }
+    fn write_journal(&mut self, record: &Record) -> Result<(), Fault> {
+        let record = record.clone();
+        self.act("write journal", |m| m.journal = Some(record))
+    }
+    fn release_ballast(&mut self) -> Result<(), Fault> {
+        self.act("release ballast", |_| ())
+    }
+    fn write_snapshot(&mut self, _: &TxId, snapshot: &Snapshot) -> Result<(), Fault> {
+        let snapshot = snapshot.clone();
+        self.act("write snapshot", |m| m.snapshot = Some(snapshot))
+    }
+    fn snapshot(&self, _: &TxId) -> Result<Option<Snapshot>, Fault> {
+        self.step("read snapshot", || self.snapshot.clone())
+    }
+    fn append_history(&mut self, evidence: &Evidence) -> Result<(), Fault> {
+        let evidence = evidence.clone();
+        self.act("append history", |m| m.history.push(evidence))
+    }
+    fn record_boot(&mut self, _: &StorePath) -> Result<(), Fault> {
+        self.act("record boot", |_| ())
+    }
+}
+
+impl Prober for FakeMachine {
+    fn now(&self) -> BootTime {
+        BootTime(self.now.get())
+    }
+    fn start_probe(&mut self, name: &CheckName, _: &Check) {
+        let passes = self.systems[&self.running].checks.get(name).copied().unwrap_or(false);
+        let result = if passes { ProbeResult::pass("ok") } else { ProbeResult::fail("http 500") };
+        self.answers.push(Signal::Probe(name.clone(), result));
+    }
+    fn wait(&mut self, until: BootTime) -> Result<Vec<Signal>, Fault> {
+        self.step("wait", || ())?;
+        let mut signals = std::mem::take(&mut self.answers);
+        for (id, ask) in (1..).zip(std::mem::take(&mut self.asks)) {
+            signals.push(Signal::Asked { id, ask });
+        }
+        let proving =
+            self.journal.as_ref().is_some_and(|j| matches!(j.state, State::Probing | State::Soaking));
+        if proving && self.confirms && self.systems[&self.running].network && !self.confirm_sent {
+            self.confirm_sent = true;
+            let ask = Ask::Confirm { token_is_right: true, connected: None };
+            signals.push(Signal::Asked { id: 0, ask });
+        }
+        self.now.set(if signals.is_empty() { until.0.max(self.now.get() + 1) } else { self.now.get() + 1 });
+        Ok(signals)
+    }
+}
+
+impl Machine for FakeMachine {
+    fn wall(&self) -> String {
+        "2026-11-22T06:03:01Z".to_owned()
+    }
+    fn boot_id(&self) -> Result<BootId, Fault> {
+        self.step("boot id", || self.boot_id_now())
+    }
+    fn triple(&self) -> Result<Triple, Fault> {
+        self.step("triple", || self.triple_now())
+    }
+    fn booted(&self) -> Result<Option<StorePath>, Fault> {
+        self.step("booted", || None)
+    }
+    fn describe(&self, system: &StorePath) -> Result<Described, Fault> {
+        let checks: Vec<String> = self.systems[system]
+            .checks
+            .keys()
+            .map(|n| format!(r#""{n}":{{"probe":{{"kind":"tcp","host":"localhost","port":1}}}}"#))
+            .collect();
+        let manifest = format!(r#"{{"version":1,"checks":{{{}}}}}"#, checks.join(","));
+        self.step("describe", || Described { manifest: Some(manifest), ..Described::new(system.clone()) })
+    }
+    fn has_unit(&self, system: &StorePath, unit: &UnitName) -> Result<bool, Fault> {
+        self.step("has unit", || self.systems[system].units.contains_key(unit))
+    }
+    fn etc(&self) -> Result<EtcIdentity, Fault> {
+        self.step("etc", || EtcIdentity { link: Some(self.etc.join("etc")), ..EtcIdentity::default() })
+    }
+    fn units(&mut self) -> Result<Units, Fault> {
+        self.step("units", || self.units.clone())
+    }
+    fn units_in_short(&mut self) -> Result<Units, Fault> {
+        self.step("units in short", || self.units.clone())
+    }
+    fn foreign_switch(&self) -> Result<bool, Fault> {
+        self.step("foreign switch", || false)
+    }
+    fn unit_log(&mut self, _: &UnitName, _: usize) -> Result<Vec<String>, Fault> {
+        self.step("unit log", Vec::new)
+    }
+    fn switch(&mut self, system: &StorePath, action: Action, _: Duration) -> Result<SwitchEnd, Fault> {
+        let target = self.systems[system].clone();
+        let system = system.clone();
+        self.act(&format!("switch {} {}", system.short(), action.word()), move |m| {
+            let how = match action {
+                Action::Test => {
+                    if target.test_works {
+                        m.etc = system.clone();
+                        if !m.midway {
+                            m.running = system;
+                        }
+                        m.starts += 1;
+                        m.units = target.units;
+                        let invocation = m.starts.to_string();
+                        m.units.values_mut().for_each(|u| u.invocation.clone_from(&invocation));
+                    }
+                    target.test
+                }
+                Action::Boot => {
+                    // As systemd-boot's installer: it works only for what the profile names.
+                    let named = m.generations[&m.profile] == system;
+                    if named && target.boot == SwitchHow::Exited(0) {
+                        m.boots = system;
+                        SwitchHow::Exited(0)
+                    } else {
+                        SwitchHow::Exited(1)
+                    }
+                }
+            };
+            if let (Some(foreign), Action::Test) = (m.foreign.take(), action) {
+                (m.running, m.etc) = (foreign.clone(), foreign);
+            }
+            SwitchEnd { how, failed_snippets: Vec::new() }
+        })
+    }
+    fn kill_left_over_switch(&mut self) -> Result<(), Fault> {
+        self.act("kill left-over switch", |_| ())
+    }
+    fn point_running_at(&mut self, system: &StorePath) -> Result<(), Fault> {
+        let system = system.clone();
+        self.act("point running", |m| m.running = system)
+    }
+    fn sync_store(&mut self) -> Result<(), Fault> {
+        self.act("sync store", |_| ())
+    }
+    fn set_profile(&mut self, system: &StorePath) -> Result<(), Fault> {
+        let system = system.clone();
+        self.act("set profile", |m| {
+            if m.generations[&m.profile] != system {
+                m.profile = m.generations.keys().max().unwrap() + 1;
+                m.generations.insert(m.profile, system);
+            }
+        })
+    }
+    fn set_generation(&mut self, number: u64) -> Result<(), Fault> {
+        self.act("set generation", |m| m.profile = number)
+    }
+    fn start_units(&mut self, units: &[UnitName], _: Duration) -> Result<(), Fault> {
+        let units = units.to_vec();
+        self.act("start units", move |m| {
+            for unit in units {
+                m.units.entry(unit).or_default().active = "active".into();
+            }
+        })
+    }
+    fn cancel_jobs(&mut self) -> Result<(), Fault> {
+        self.act("cancel jobs", |_| ())
+    }
+    fn arm(&mut self, _: &Record) -> Result<(), Fault> {
+        self.act("arm", |m| m.armed = true)
+    }
+    fn disarm(&mut self, _: &Record) -> Result<(), Fault> {
+        self.act("disarm", |m| m.armed = false)
+    }
+    fn reboot(&mut self) -> Result<(), Fault> {
+        self.act("reboot", Self::power_cycle)
+    }
+    fn reply(&mut self, _: u64, _: Result<String, String>) {}
+    fn emit(&mut self, _: Event) {}
+}

@@ -1,0 +1,184 @@
+//! Files as the guard needs them: private, durable, never through a link that somebody left there.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+/// Open flags that refuse a symbolic link at the end of the path.
+pub fn no_follow() -> i32 {
+    i32::try_from((OFlags::NOFOLLOW | OFlags::CLOEXEC).bits()).unwrap_or(0)
+}
+
+/// Adds the path to an error that the operating system gave without one.
+pub fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error + '_ {
+    move |e| io::Error::new(e.kind(), format!("{}: {e}", path.display()))
+}
+
+/// A text file's content; `None` if there is no such file. Anything else that hinders reading is an error.
+pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    let file = match File::open(path) {
+        Ok(f) => f,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(at(path)(e)),
+    };
+    let mut text = String::new();
+    file.take(limit).read_to_string(&mut text).map_err(at(path))?;
+    Ok(Some(text))
+}
+
+/// Where a link leads, one step; `None` if there is no such link.
+pub fn read_link(path: &Path) -> io::Result<Option<PathBuf>> {
+    match fs::read_link(path) {
+        Ok(p) => Ok(Some(p)),
+        // EINVAL: it is there and no link.
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => Ok(None),
+        Err(e) => Err(at(path)(e)),
+    }
+}
+
+/// Makes a directory with exactly this mode; one that exists must be root's (or ours) and no link.
+pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
+    match DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => sync_dir(path.parent().unwrap_or(path))?,
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(at(path)(e)),
+    }
+    let meta = fs::symlink_metadata(path).map_err(at(path))?;
+    let ours = meta.uid() == rustix::process::geteuid().as_raw();
+    if !meta.is_dir() || !ours {
+        return Err(at(path)(io::Error::new(ErrorKind::PermissionDenied, "is not a directory of our own")));
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(at(path))
+}
+
+/// Replaces a file's content in one step, durably.
+pub fn write_durable(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let options = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .custom_flags(no_follow())
+        .clone();
+    let mut file = options.open(&new).map_err(at(&new))?;
+    file.write_all(content).and_then(|()| file.sync_data()).map_err(at(&new))?;
+    fs::rename(&new, path).map_err(at(path))?;
+    sync_dir(path.parent().unwrap_or(path))
+}
+
+/// Appends one line, durably. A line that an earlier crash tore is ended first, so that it spoils only itself.
+pub fn append_line(path: &Path, line: &str, mode: u32) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(mode).custom_flags(no_follow());
+    let mut file = options.open(path).map_err(at(path))?;
+    let torn = match file.seek(SeekFrom::End(-1)) {
+        Ok(_) => {
+            let mut last = [0];
+            file.read_exact(&mut last).map_err(at(path))?;
+            last != *b"\n"
+        }
+        // An empty file has no last byte.
+        Err(e) if e.kind() == ErrorKind::InvalidInput => false,
+        Err(e) => return Err(at(path)(e)),
+    };
+    let text = format!("{}{line}\n", if torn { "\n" } else { "" });
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(at(path))
+}
+
+/// Points a symbolic link somewhere, in one step.
+pub fn point_link(link: &Path, target: &Path) -> io::Result<()> {
+    let new = link.with_extension("nqd-new");
+    remove(&new)?;
+    std::os::unix::fs::symlink(target, &new).map_err(at(&new))?;
+    fs::rename(&new, link).map_err(at(link))
+}
+
+/// The same, durably.
+pub fn replace_link(link: &Path, target: &Path) -> io::Result<()> {
+    point_link(link, target)?;
+    sync_dir(link.parent().unwrap_or(link))
+}
+
+/// Removes a file or link; it may be gone already.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(at(path)(e)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a directory's entries durable. The parent of a name without one is the empty path.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    File::open(path).and_then(|d| d.sync_all()).map_err(at(path))
+}
+
+/// A file that is locked for as long as this lives (flock(2)).
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock; `None` if another process holds it.
+    pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow());
+        let file = options.open(path).map_err(at(path))?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(e) => Err(at(path)(e.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_spoils_only_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history");
+        append_line(&path, "one", 0o600).unwrap();
+        fs::write(&path, "one\ntwo is to").unwrap();
+        append_line(&path, "three", 0o600).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo is to\nthree\n");
+    }
+
+    #[test]
+    fn links_left_by_somebody_are_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (victim, link) = (dir.path().join("victim"), dir.path().join("history"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        assert!(append_line(&link, "x", 0o600).is_err());
+        assert!(Lock::try_take(&link).is_err());
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("state")).unwrap();
+        assert!(make_dir(&dir.path().join("state"), 0o700).is_err());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    #[test]
+    fn missing_is_none_and_unreadable_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read_text(&dir.path().join("no"), 10).unwrap(), None);
+        assert!(read_text(dir.path(), 10).is_err());
+        assert_eq!(read_link(&dir.path().join("no")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_lock_is_exclusive() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = Lock::try_take(&path).unwrap();
+        assert!(held.is_some() && Lock::try_take(&path).unwrap().is_none());
+        drop(held);
+        assert!(Lock::try_take(&path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,179 @@
+//! A target as it is reached: here, or by SSH.
+
+use std::time::Duration;
+
+use super::gather::{self, Purpose, RemoteSystem};
+use super::layout;
+use super::runner::{Output, Stream};
+use super::shell::{command, quote};
+use super::target::{OnLine, RemoteStore, Target};
+use super::transport::{Place, Transport};
+use crate::deploy::facts::TargetFacts;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::guard::Spec;
+use crate::guard::protocol::Reply;
+use crate::model::{StorePath, TxId};
+
+/// Statuses with which a guard's command has given an answer.
+const ANSWERS: [i32; 8] = [0, 1, 2, 10, 22, 25, 30, 75];
+
+/// A target.
+pub struct Host {
+    transport: Transport,
+}
+
+impl Host {
+    /// Reached by `transport`.
+    pub fn new(transport: Transport) -> Self {
+        Self { transport }
+    }
+
+    fn text(&self, script: &str) -> Result<String, Failure> {
+        text_of(&self.transport.run(script, &[0])?)
+    }
+
+    fn disconnect(&self) {
+        // Whatever is left of it ends by itself within a minute.
+        self.transport.disconnect().unwrap_or(());
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.disconnect();
+    }
+}
+
+impl Target for Host {
+    fn connect(&self) -> Result<(), Failure> {
+        self.transport.connect()
+    }
+
+    fn gather(&self, purpose: Purpose) -> Result<TargetFacts, Failure> {
+        gather::read_gathered(&self.text(&gather::gather_script(purpose))?)
+    }
+
+    fn describe(&self, system: &StorePath, specialisation: Option<&str>) -> Result<RemoteSystem, Failure> {
+        gather::read_described(&self.text(&gather::describe_script(system, specialisation))?)
+    }
+
+    fn missing(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, Failure> {
+        let out = self.transport.run(&gather::missing_script(paths), &[0])?;
+        let invalid =
+            |l: &str| StorePath::parse(l.trim()).map_err(|e| Failure::new(Exit::Internal, e.to_string()));
+        text_of(&out)?.lines().map(invalid).collect()
+    }
+
+    fn dry_activate(&self, system: &StorePath) -> Result<Vec<String>, Failure> {
+        let script =
+            command([&system.join("bin/switch-to-configuration").display().to_string(), "dry-activate"]);
+        let mut said = Vec::new();
+        self.transport.run_with(&script, &[0], &mut |stream, line| {
+            if stream == Stream::Err || line.starts_with("would ") {
+                said.push(line.to_owned());
+            }
+        })?;
+        Ok(said)
+    }
+
+    fn protect(&self, id: &TxId, paths: &[StorePath]) -> Result<(), Failure> {
+        let link = |(n, p): (usize, &StorePath)| {
+            format!("ln -sfn {} {}\n", quote(p.as_str()), layout::root(id, &n.to_string()).display())
+        };
+        let links: String = paths.iter().enumerate().map(link).collect();
+        self.transport.run(&format!("set -e\nmkdir -p {}\n{links}", layout::ROOTS), &[0]).map(drop)
+    }
+
+    fn release(&self, id: &TxId) -> Result<(), Failure> {
+        self.transport.run(&format!("rm -f {}", layout::root(id, "*").display()), &[0]).map(drop)
+    }
+
+    fn begin(&self, guard: &StorePath, spec: &Spec, on_line: &mut OnLine<'_>) -> Result<(), Failure> {
+        let spec = serde_json::to_string(spec).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
+        let guard = quote(guard.as_str());
+        let script = format!(
+            "g={guard}; [ -d $g ] && g=$g/bin/nqd-guard\nexec \"$g\" begin <<'nqd-end-of-spec'\n{spec}\nnqd-end-of-spec\n"
+        );
+        self.transport.run_with(&script, &ANSWERS, &mut lines(on_line)).map(drop)
+    }
+
+    fn follow(&self, id: Option<&TxId>, on_line: &mut OnLine<'_>) -> Result<(), Failure> {
+        let id = id.map_or("", TxId::as_str);
+        let script = format!("{}\nexec {} follow {id} < /dev/null", there_is_a_guard(), layout::GUARD);
+        self.transport.follow_fresh(&script, &ANSWERS, &mut lines(on_line)).map(drop)
+    }
+
+    fn confirm(&self, id: &TxId, token: &str, time: Duration) -> Result<(), Failure> {
+        let script = format!("exec {} confirm {id} <<'nqd-end'\n{token}\nnqd-end\n", layout::GUARD);
+        granted(&self.transport.run_fresh(&script, time)?).map(drop)
+    }
+
+    fn cancel(&self, by: &str) -> Result<String, Failure> {
+        let script =
+            format!("{}\nexec {} cancel --by {} < /dev/null", there_is_a_guard(), layout::GUARD, quote(by));
+        granted(&self.transport.run(&script, &ANSWERS)?)
+    }
+
+    fn health(&self, guard: Option<&StorePath>) -> Result<String, Failure> {
+        let guard = guard.map_or_else(|| layout::GUARD.to_owned(), |g| quote(g.as_str()));
+        let script = format!("g={guard}; [ -d $g ] && g=$g/bin/nqd-guard\nexec \"$g\" health < /dev/null");
+        let text = text_of(&self.transport.run(&script, &ANSWERS)?)?;
+        match serde_json::from_str(&text) {
+            Ok(Reply::Refused(failure)) => Err(failure),
+            _ => Ok(text),
+        }
+    }
+
+    fn store(&self) -> Option<RemoteStore> {
+        let Place::There { address, .. } = self.transport.place() else { return None };
+        let ssh_options = self.transport.nix_ssh_options()?;
+        Some(RemoteStore { address: address.clone(), ssh_options })
+    }
+
+    fn name(&self) -> String {
+        match self.transport.place() {
+            Place::Here => "this machine".to_owned(),
+            Place::There { address, .. } => address.to_string(),
+        }
+    }
+}
+
+/// A line of shell that ends kindly where there never was a transaction.
+fn there_is_a_guard() -> String {
+    let none = Reply::Following(None);
+    let none = serde_json::to_string(&none).unwrap_or_default();
+    format!("[ -x {} ] || {{ printf '%s\\n' {}; exit 0; }}", layout::GUARD, quote(&none))
+}
+
+fn text_of(out: &Output) -> Result<String, Failure> {
+    out.text().map(str::to_owned).map_err(|e| Failure::new(Exit::Internal, e.to_string()))
+}
+
+fn granted(out: &Output) -> Result<String, Failure> {
+    match serde_json::from_str(&text_of(out)?) {
+        Ok(Reply::Granted(text)) => Ok(text),
+        Ok(Reply::Refused(failure)) => Err(failure),
+        Ok(Reply::Following(None)) => {
+            Err(Failure::refused("there has never been a transaction on this machine"))
+        }
+        Ok(_) | Err(_) => {
+            let said = out.stderr.last().map_or("nothing", String::as_str);
+            Err(Failure::new(
+                Exit::Internal,
+                format!("the guard's answer cannot be understood; it said: {said}"),
+            ))
+        }
+    }
+}
+
+/// Hands on what comes on standard output. Listening ends when the guard does; a listener that has heard enough
+/// simply hears no more.
+fn lines<'a>(on_line: &'a mut OnLine<'_>) -> impl FnMut(Stream, &str) + 'a {
+    let mut listening = true;
+    move |stream, line| {
+        if stream == Stream::Out && listening {
+            listening = on_line(line);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Everything that talks to the world: processes, files, clocks, the network, the terminal. Nothing else does.
+//!
+//! Three traits are the seams: [`nix::Nix`] and [`target::Target`] are what an operator can do to Nix and to a
+//! machine; [`machine::Machine`] is what the guard can do to the machine it runs on.
+
+pub mod clock;
+pub mod connection;
+pub mod env;
+pub mod etc_identity;
+#[cfg(test)]
+pub mod fake_machine;
+pub mod files;
+pub mod gather;
+pub mod host;
+pub mod layout;
+pub mod machine;
+pub mod nix;
+pub mod nix_cli;
+pub mod probe;
+pub mod runner;
+#[cfg(feature = "operator")]
+pub mod scratch;
+pub mod shell;
+pub mod slots;
+pub mod switch_lock;
+pub mod system_files;
+pub mod systemd;
+pub mod target;
+#[cfg(feature = "operator")]
+pub mod terminal;
+pub mod this_machine;
+pub mod transport;

@@ -1,0 +1,55 @@
+//! What the operator can do to a target. [`super::host::Host`] does it; a fake simulates it.
+
+use std::time::Duration;
+
+use super::gather::{Purpose, RemoteSystem};
+use crate::deploy::facts::TargetFacts;
+use crate::failure::Failure;
+use crate::guard::Spec;
+use crate::model::{Address, StorePath, TxId};
+
+/// Hears each line of a transaction's events. `false` ends the listening.
+pub type OnLine<'a> = dyn FnMut(&str) -> bool + 'a;
+
+/// A machine to deploy to.
+pub trait Target: Send + Sync {
+    /// Opens the one connection that everything but the confirmation shares.
+    fn connect(&self) -> Result<(), Failure>;
+    /// How the machine is.
+    fn gather(&self, purpose: Purpose) -> Result<TargetFacts, Failure>;
+    /// Describes a system in its store.
+    fn describe(&self, system: &StorePath, specialisation: Option<&str>) -> Result<RemoteSystem, Failure>;
+    /// Which of these paths its store lacks.
+    fn missing(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, Failure>;
+    /// What a switch to a system in its store would do, as its own script says.
+    fn dry_activate(&self, system: &StorePath) -> Result<Vec<String>, Failure>;
+    /// Keeps paths from its garbage collector for a transaction; they need not be there yet. The transaction's guard
+    /// lets go of them when it ends.
+    fn protect(&self, id: &TxId, paths: &[StorePath]) -> Result<(), Failure>;
+    /// Lets go of them if it never began.
+    fn release(&self, id: &TxId) -> Result<(), Failure>;
+    /// Has a guard begin a transaction, and follows it. The first line is a
+    /// [`Reply`](crate::guard::protocol::Reply), then come events.
+    fn begin(&self, guard: &StorePath, spec: &Spec, on_line: &mut OnLine<'_>) -> Result<(), Failure>;
+    /// Follows the last transaction, over a new connection.
+    fn follow(&self, id: Option<&TxId>, on_line: &mut OnLine<'_>) -> Result<(), Failure>;
+    /// Confirms over a new connection, within a time.
+    fn confirm(&self, id: &TxId, token: &str, time: Duration) -> Result<(), Failure>;
+    /// Has the running transaction rolled back.
+    fn cancel(&self, by: &str) -> Result<String, Failure>;
+    /// Runs the checks of the running system with this guard, or with the one that is there; the report as JSON.
+    fn health(&self, guard: Option<&StorePath>) -> Result<String, Failure>;
+    /// Where Nix copies to; `None` for this very machine.
+    fn store(&self) -> Option<RemoteStore>;
+    /// How a person names it.
+    fn name(&self) -> String;
+}
+
+/// A store that Nix reaches by SSH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteStore {
+    /// The address.
+    pub address: Address,
+    /// For `NIX_SSHOPTS`.
+    pub ssh_options: String,
+}

@@ -1,0 +1,333 @@
+//! The machine that this process runs on, as the guard acts on it.
+
+mod asks;
+mod events;
+mod ledger;
+mod switch;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use self::asks::Asks;
+use self::events::EventLog;
+use super::machine::Action;
+use super::machine::{EtcIdentity, Fault, Machine, Prober, Signal, SwitchEnd, tried};
+use super::runner::{Cmd, Runner};
+use super::systemd::Systemd;
+use super::{clock, etc_identity, files, layout, probe, switch_lock, system_files};
+use crate::guard::Record;
+use crate::health::{Check, CheckName, Units};
+use crate::model::store_path::STORE_DIR;
+use crate::model::{BootId, BootTime, Described, StorePath, Triple, TxId, UnitName};
+use crate::report::event::Event;
+
+pub use self::asks::{Request, ask};
+pub use self::events::{follow, observer};
+pub use self::ledger::{last_evidence, prepare, read_journal, write_first};
+
+/// Time between two signs of life.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Time between two runs of the dead man's timer.
+const DEAD_MAN: Duration = Duration::from_secs(15);
+/// Time that Nix has for a change to the profile.
+const NIX: Duration = Duration::from_secs(120);
+/// Longest a wait lasts before the heartbeat is due again.
+const WAIT: Duration = Duration::from_millis(500);
+
+/// This machine, for one transaction.
+pub struct ThisMachine {
+    id: TxId,
+    runner: Runner,
+    systemd: Systemd,
+    tools: StorePath,
+    prober: probe::Prober,
+    events: EventLog,
+    asks: Asks,
+    sender: Sender<Signal>,
+    signals: Receiver<Signal>,
+    heartbeat: Arc<Heartbeat>,
+    switches: u32,
+}
+
+impl ThisMachine {
+    /// For running the transaction `record`, with the tools of the system that ran before it.
+    pub fn for_transaction(record: &Record, runner: Runner) -> Result<Self, Fault> {
+        let tools = record.previous.clone();
+        let dir = layout::of_run(&record.id, "");
+        for dir in [Path::new(layout::RUN), dir.as_path()] {
+            files::make_dir(dir, 0o700).map_err(tried("making the run directory"))?;
+        }
+        let (sender, signals) = mpsc::channel();
+        // The probes' own programs must not show that we are alive: only our own loop may.
+        let prober = probe::Prober { systemd: Systemd::new(runner.clone(), tools.clone()) };
+        let heartbeat = Arc::new(Heartbeat::of(&record.id));
+        let pulse = heartbeat.clone();
+        let runner = runner.with_pulse(Arc::new(move || pulse.show()));
+        Ok(Self {
+            id: record.id.clone(),
+            systemd: Systemd::new(runner.clone(), tools.clone()),
+            prober,
+            events: EventLog::open(&record.id)?,
+            asks: Asks::listen(&record.id, sender.clone())?,
+            heartbeat,
+            runner,
+            tools,
+            sender,
+            signals,
+            switches: 0,
+        })
+    }
+
+    /// A Nix tool of the system that ran before.
+    fn nix(&self, tool: &str) -> Cmd {
+        Cmd::new(self.tools.join("sw/bin").join(tool))
+            .clear_env()
+            .env("HOME", "/root")
+            .timeout(NIX)
+            .own_group()
+    }
+
+    fn run_nix(&mut self, what: &str, cmd: &Cmd) -> Result<(), Fault> {
+        self.runner.run(cmd).map(drop).map_err(tried(what))
+    }
+}
+
+impl Prober for ThisMachine {
+    fn now(&self) -> BootTime {
+        clock::boot_now()
+    }
+
+    fn start_probe(&mut self, name: &CheckName, check: &Check) {
+        spawn_probe(&self.prober, &self.sender, name, check);
+    }
+
+    fn wait(&mut self, until: BootTime) -> Result<Vec<Signal>, Fault> {
+        wait(&self.signals, until, &|| self.heartbeat.show())
+    }
+}
+
+/// Removes the garbage collector roots of a transaction, the operator's and ours.
+fn release_roots(id: &TxId) -> io::Result<()> {
+    let dir = Path::new(layout::ROOTS);
+    let prefix = format!("{id}-");
+    for entry in fs::read_dir(dir).map_err(files::at(dir))? {
+        let entry = entry.map_err(files::at(dir))?;
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            files::remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Probes outside of a transaction: `nqd health`.
+pub struct HealthProber {
+    prober: probe::Prober,
+    sender: Sender<Signal>,
+    signals: Receiver<Signal>,
+}
+
+impl HealthProber {
+    /// With the tools of `tools`.
+    pub fn new(runner: Runner, tools: StorePath) -> Self {
+        let (sender, signals) = mpsc::channel();
+        Self { prober: probe::Prober { systemd: Systemd::new(runner, tools) }, sender, signals }
+    }
+}
+
+impl Prober for HealthProber {
+    fn now(&self) -> BootTime {
+        clock::boot_now()
+    }
+
+    fn start_probe(&mut self, name: &CheckName, check: &Check) {
+        spawn_probe(&self.prober, &self.sender, name, check);
+    }
+
+    fn wait(&mut self, until: BootTime) -> Result<Vec<Signal>, Fault> {
+        wait(&self.signals, until, &|| {})
+    }
+}
+
+fn spawn_probe(prober: &probe::Prober, sender: &Sender<Signal>, name: &CheckName, check: &Check) {
+    let (prober, sender, name, check) = (prober.clone(), sender.clone(), name.clone(), check.clone());
+    thread::spawn(move || {
+        let result = prober.probe(&name, &check);
+        // Nobody listens any more once the transaction is over.
+        sender.send(Signal::Probe(name, result)).unwrap_or(());
+    });
+}
+
+/// Waits for the first signals, or until a time, showing meanwhile that we are alive.
+fn wait(signals: &Receiver<Signal>, until: BootTime, alive: &dyn Fn()) -> Result<Vec<Signal>, Fault> {
+    loop {
+        alive();
+        let left = until.since(clock::boot_now());
+        match signals.recv_timeout(left.min(WAIT)) {
+            Ok(first) => return Ok(std::iter::once(first).chain(signals.try_iter()).collect()),
+            Err(RecvTimeoutError::Timeout) if left > WAIT => {}
+            Err(RecvTimeoutError::Timeout) => return Ok(Vec::new()),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Fault::new("waiting", "no signal can come any more"));
+            }
+        }
+    }
+}
+
+impl Machine for ThisMachine {
+    fn wall(&self) -> String {
+        clock::wall()
+    }
+
+    fn boot_id(&self) -> Result<BootId, Fault> {
+        system_files::boot_id().map_err(tried("reading the boot id"))
+    }
+
+    fn triple(&self) -> Result<Triple, Fault> {
+        system_files::triple().map_err(tried("reading what the machine runs and boots"))
+    }
+
+    fn booted(&self) -> Result<Option<StorePath>, Fault> {
+        system_files::system_link(layout::BOOTED).map_err(tried("reading what was booted"))
+    }
+
+    fn describe(&self, system: &StorePath) -> Result<Described, Fault> {
+        system_files::describe(system).map_err(tried("reading the files of a system"))
+    }
+
+    fn has_unit(&self, system: &StorePath, unit: &UnitName) -> Result<bool, Fault> {
+        let dir = system.join("etc/systemd/system");
+        let there = |name: &str| fs::exists(dir.join(name)).map_err(tried("looking for a unit's file"));
+        Ok(there(unit.as_str())? || there(&unit.file_name())?)
+    }
+
+    fn etc(&self) -> Result<EtcIdentity, Fault> {
+        etc_identity::read().map_err(tried("reading what /etc is"))
+    }
+
+    fn units(&mut self) -> Result<Units, Fault> {
+        self.systemd.units().map_err(tried("asking systemd for its units"))
+    }
+
+    fn units_in_short(&mut self) -> Result<Units, Fault> {
+        self.systemd.units_in_short().map_err(tried("asking systemd for its units"))
+    }
+
+    fn foreign_switch(&self) -> Result<bool, Fault> {
+        switch_lock::held().map_err(tried("seeing whether a switch script runs"))
+    }
+
+    fn unit_log(&mut self, unit: &UnitName, lines: usize) -> Result<Vec<String>, Fault> {
+        self.systemd.log(unit, lines).map_err(tried("reading a unit's log"))
+    }
+
+    fn switch(&mut self, system: &StorePath, action: Action, limit: Duration) -> Result<SwitchEnd, Fault> {
+        self.run_switch(system, action, limit)
+    }
+
+    fn kill_left_over_switch(&mut self) -> Result<(), Fault> {
+        self.kill_switches()
+    }
+
+    fn point_running_at(&mut self, system: &StorePath) -> Result<(), Fault> {
+        files::point_link(Path::new(layout::RUNNING), system.as_path())
+            .map_err(tried("pointing /run/current-system"))
+    }
+
+    fn sync_store(&mut self) -> Result<(), Fault> {
+        let sync = Cmd::new(self.tools.join("sw/bin/sync")).clear_env().args(["-f", STORE_DIR]).own_group();
+        self.runner.run(&sync).map(drop).map_err(tried("writing the store to disk"))
+    }
+
+    fn set_profile(&mut self, system: &StorePath) -> Result<(), Fault> {
+        let cmd = self.nix("nix-env").args(["--profile", layout::PROFILE, "--set", system.as_str()]);
+        self.run_nix("setting the system profile", &cmd)
+    }
+
+    fn set_generation(&mut self, number: u64) -> Result<(), Fault> {
+        let cmd = self.nix("nix-env").args([
+            "--profile",
+            layout::PROFILE,
+            "--switch-generation",
+            &number.to_string(),
+        ]);
+        self.run_nix("putting the system profile back", &cmd)
+    }
+
+    fn start_units(&mut self, units: &[UnitName], limit: Duration) -> Result<(), Fault> {
+        let names = units.iter().map(UnitName::as_str);
+        let cmd = self.systemd.systemctl(["start", "--"]).args(names).timeout(limit);
+        self.systemd.run(&cmd).map(drop).map_err(tried("starting units that were active before"))
+    }
+
+    fn cancel_jobs(&mut self) -> Result<(), Fault> {
+        let cmd = self.systemd.systemctl(["cancel"]);
+        self.systemd.run(&cmd).map(drop).map_err(tried("cancelling hung jobs"))
+    }
+
+    fn arm(&mut self, record: &Record) -> Result<(), Fault> {
+        let token = self.asks.new_token()?;
+        let argv = [record.guard.display().to_string(), "tick".to_owned(), record.id.to_string()];
+        self.systemd
+            .start_timer(&layout::dead_man_unit(&record.id), DEAD_MAN, &argv)
+            .map_err(tried("starting the dead man's timer"))?;
+        self.emit(Event::Armed { token });
+        Ok(())
+    }
+
+    fn disarm(&mut self, record: &Record) -> Result<(), Fault> {
+        let timer = format!("{}.timer", layout::dead_man_unit(&record.id));
+        self.systemd.stop(&timer).map_err(tried("stopping the dead man's timer"))?;
+        release_roots(&record.id).map_err(tried("removing the transaction's garbage collector roots"))
+    }
+
+    fn reboot(&mut self) -> Result<(), Fault> {
+        let cmd = self.systemd.systemctl(["reboot"]);
+        self.systemd.run(&cmd).map(drop).map_err(tried("rebooting"))
+    }
+
+    fn reply(&mut self, id: u64, answer: Result<String, String>) {
+        self.asks.reply(id, answer);
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.events.append(event);
+    }
+}
+
+/// The sign of life that the dead man's timer looks for.
+pub struct Heartbeat {
+    path: PathBuf,
+    last: AtomicU64,
+}
+
+impl Heartbeat {
+    /// Of a transaction's guard.
+    pub fn of(id: &TxId) -> Self {
+        Self { path: layout::of_run(id, "heartbeat"), last: AtomicU64::new(0) }
+    }
+
+    /// When the guard was last alive, as it wrote itself; `None` if it never was in this boot.
+    pub fn read(&self) -> Result<Option<BootTime>, Fault> {
+        let text = files::read_text(&self.path, 64).map_err(tried("reading the guard's sign of life"))?;
+        Ok(text.and_then(|t| t.trim().parse().ok()).map(BootTime))
+    }
+
+    /// Shows that we are alive.
+    pub fn show(&self) {
+        let now = clock::boot_now();
+        let last = BootTime(self.last.load(Ordering::Relaxed));
+        if now.since(last) >= HEARTBEAT {
+            self.last.store(now.0, Ordering::Relaxed);
+            // A failure shows as a missing sign of life: then the dead man's timer takes over, as it must.
+            if let Err(e) = fs::write(&self.path, now.0.to_string()) {
+                eprintln!("nqd-guard: {}: {e}", self.path.display());
+            }
+        }
+    }
+}

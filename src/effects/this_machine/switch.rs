@@ -1,0 +1,150 @@
+//! Runs switch scripts: each in a transient unit of its own, so that it can be killed whole and outlives the guard.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::ThisMachine;
+use crate::effects::machine::{Action, Fault, Machine, SwitchEnd, SwitchHow, tried};
+use crate::effects::systemd::Transient;
+use crate::effects::{clock, layout};
+use crate::guard::switch_end::failed_snippet;
+use crate::model::StorePath;
+use crate::report::event::Event;
+
+/// Time between two looks at a script whose process is gone, or not known, but of which systemd has not said the end.
+const LOOK: Duration = Duration::from_millis(5);
+/// Time after which systemd is asked although the process still runs.
+const ASK: Duration = Duration::from_secs(2);
+/// Time between two looks at what a script prints.
+const READ: Duration = Duration::from_millis(100);
+/// More of what a script prints is not read at once.
+const CHUNK: u64 = 1 << 20;
+
+impl ThisMachine {
+    pub(super) fn run_switch(
+        &mut self,
+        system: &StorePath,
+        action: Action,
+        limit: Duration,
+    ) -> Result<SwitchEnd, Fault> {
+        let what =
+            format!("running {} {}", system.join("bin/switch-to-configuration").display(), action.word());
+        self.switches += 1;
+        // The number of the process keeps a guard that takes over apart from the one that died.
+        let unit = layout::switch_unit(&self.id, self.switches * 100_000 + std::process::id() % 100_000);
+        let log = layout::of_run(&self.id, &format!("switch-{}.log", self.switches));
+        let to = |stream| format!("Standard{stream}=append:{}", log.display());
+        let (out, err) = (to("Output"), to("Error"));
+        // RemainAfterExit keeps the unit, and with it the exit status, until we have read it.
+        let properties = ["Type=exec", "RemainAfterExit=yes", &out, &err];
+        let script = system.join("bin/switch-to-configuration").display().to_string();
+        let (started, began) = (clock::start(), clock::boot_now());
+        self.systemd
+            .start_transient(&unit, &properties, &[script, action.word().to_owned()])
+            .map_err(tried(&what))?;
+        let mut output = Output::new(log);
+        let how = loop {
+            self.heartbeat.show();
+            let seen = self.systemd.transient(&unit).map_err(tried(&what))?;
+            self.tell(&mut output)?;
+            match seen {
+                Transient::Exited(status) => break SwitchHow::Exited(status),
+                Transient::Killed(why) => break SwitchHow::Killed(why),
+                Transient::Running(_) if started.elapsed() >= limit => {
+                    self.systemd.kill(&unit).map_err(tried(&what))?;
+                    break SwitchHow::TimedOut(limit);
+                }
+                Transient::Running(pid) => {
+                    let left = limit.saturating_sub(started.elapsed()).min(ASK);
+                    self.wait_for(pid, left, &mut output)?;
+                }
+            }
+        };
+        self.emit(Event::Ran { command: what.clone(), from: began.0, to: clock::boot_now().0 });
+        // A unit that has succeeded is gone once it is stopped; one that has failed stays until that is forgotten.
+        let done = how == SwitchHow::Exited(0);
+        if done { self.systemd.stop(&unit) } else { self.systemd.forget(&unit) }.map_err(tried(&what))?;
+        self.tell(&mut output)?;
+        Ok(SwitchEnd { how, failed_snippets: output.failed_snippets })
+    }
+
+    /// Waits for the end of a script's process, no longer than `time`, reading what it prints meanwhile.
+    fn wait_for(&mut self, pid: Option<Pid>, time: Duration, output: &mut Output) -> Result<(), Fault> {
+        let Some(end) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
+            clock::sleep(LOOK);
+            return Ok(());
+        };
+        let waited = clock::start();
+        while waited.elapsed() < time {
+            let tick = READ.min(time.saturating_sub(waited.elapsed()));
+            let tick = Timespec { tv_sec: 0, tv_nsec: i64::try_from(tick.as_nanos()).unwrap_or(0) };
+            match poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&tick)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(e) => return Err(Fault::new("waiting for the switch script", e)),
+            }
+            self.heartbeat.show();
+            self.tell(output)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, output: &mut Output) -> Result<(), Fault> {
+        for line in output.more()? {
+            self.emit(Event::Output { line });
+        }
+        Ok(())
+    }
+
+    pub(super) fn kill_switches(&mut self) -> Result<(), Fault> {
+        let what = "killing a left-over switch script";
+        let pattern = format!("nqd-switch-{}-*", self.id);
+        for unit in self.systemd.matching(&pattern).map_err(tried(what))? {
+            self.systemd.kill(&unit).and_then(|()| self.systemd.forget(&unit)).map_err(tried(what))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a script prints, as it grows.
+struct Output {
+    path: PathBuf,
+    read: u64,
+    rest: String,
+    failed_snippets: Vec<String>,
+}
+
+impl Output {
+    fn new(path: PathBuf) -> Self {
+        Self { path, read: 0, rest: String::new(), failed_snippets: Vec::new() }
+    }
+
+    /// The lines that were completed since the last call.
+    fn more(&mut self) -> Result<Vec<String>, Fault> {
+        self.rest += &read_from(&self.path, &mut self.read)
+            .map_err(tried("reading what the switch script printed"))?;
+        let Some((complete, rest)) = self.rest.rsplit_once('\n') else { return Ok(Vec::new()) };
+        let lines: Vec<String> = complete.lines().map(str::to_owned).collect();
+        self.rest = rest.to_owned();
+        self.failed_snippets.extend(lines.iter().filter_map(|l| failed_snippet(l)).map(str::to_owned));
+        Ok(lines)
+    }
+}
+
+fn read_from(path: &Path, at: &mut u64) -> std::io::Result<String> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(e) => return Err(e),
+    };
+    file.seek(SeekFrom::Start(*at))?;
+    let mut bytes = Vec::new();
+    file.take(CHUNK).read_to_end(&mut bytes)?;
+    *at += bytes.len() as u64;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,255 @@
+//! The sweep: a fault at every step of a transaction, of every kind, and again at every step of the recovery. After
+//! each the promise is checked.
+
+use super::{Options, Outcome, Reason, Record, State, Transaction, recovery};
+use crate::effects::fake_machine::{FakeMachine, Injection, System, path, units};
+use crate::effects::machine::{Ask, SwitchHow};
+use crate::exit::Exit;
+use crate::model::Seconds;
+
+fn deploy(m: &mut FakeMachine, options: Options) -> Outcome {
+    let record = m.planned(&path('b'), options);
+    Transaction::new(m, record).run().unwrap()
+}
+
+fn bad_check() -> System {
+    System { checks: [("web".to_owned(), false)].into(), ..System::good() }
+}
+
+/// Every kind of candidate, with the state in which its transaction ends when nothing else goes wrong.
+fn candidates() -> Vec<(&'static str, System, State)> {
+    let failed = units(&[("sshd.service", "active"), ("web.service", "failed")]);
+    vec![
+        ("good", System::good(), State::Committed),
+        ("bad check", bad_check(), State::RolledBack),
+        (
+            "failed unit",
+            System { units: failed, test: SwitchHow::Exited(4), ..System::good() },
+            State::RolledBack,
+        ),
+        ("activation fails", System { test: SwitchHow::Exited(2), ..System::good() }, State::RolledBack),
+        (
+            "switch fails at once",
+            System { test: SwitchHow::Exited(1), test_works: false, ..System::good() },
+            State::RolledBack,
+        ),
+        (
+            "needs a reboot",
+            System { test: SwitchHow::Exited(100), test_works: false, ..System::good() },
+            State::RolledBack,
+        ),
+        ("cuts the network", System { network: false, ..System::good() }, State::RolledBack),
+        ("boot loader fails", System { boot: SwitchHow::Exited(1), ..System::good() }, State::RolledBack),
+    ]
+}
+
+/// DESIGN's promise: the machine is as it was, or all of it is the candidate and the candidate is good.
+fn promise(m: &FakeMachine, start: &Record, candidate: &System, what: &str) {
+    let journal = m.journal.as_ref().unwrap();
+    let log = m.log.borrow().join(", ");
+    let now = m.triple_now();
+    let context = format!("{what}: ended {:?}, machine {now:?}\nsteps: {log}", journal.state);
+    assert!(journal.ended(), "not ended\n{context}");
+    assert!(!matches!(journal.state, State::Held | State::Superseded), "{context}");
+    let as_before = now == start.start;
+    let profile = &now.profile.as_ref().unwrap().path;
+    let all_candidate =
+        now.running == path('b') && *profile == path('b') && now.boot_default.path() == Some(profile);
+    let good = candidate.network && candidate.checks["web"] && candidate.test == SwitchHow::Exited(0);
+    assert!(as_before || (all_candidate && good && candidate.boot == SwitchHow::Exited(0)), "{context}");
+    assert_eq!(m.etc, m.running, "{context}");
+    assert!(m.generations.contains_key(&1), "a generation was deleted\n{context}");
+    let committed = matches!(journal.state, State::Committed | State::CommittedDegraded);
+    assert_eq!(committed, all_candidate, "reported otherwise than it is\n{context}");
+    assert_eq!(journal.outcome.as_ref().unwrap().runs, now.running, "{context}");
+}
+
+/// The next guard: on the same boot after a kill, or after a power cut. Recovery itself may be struck.
+fn recover(m: &mut FakeMachine, power_cut: bool, again: Option<(usize, Injection)>) {
+    m.revive();
+    if power_cut {
+        m.power_cycle();
+    }
+    m.fault = again.map(|(k, i)| (m.steps.get() + k, i));
+    for _ in 0..3 {
+        let record = m.journal.clone().unwrap();
+        if record.ended() || recovery::recover(m, record).is_ok() {
+            return;
+        }
+        m.revive();
+    }
+    panic!("recovery does not come to an end: {:?}\nsteps: {}", m.journal, m.log.borrow().join(", "));
+}
+
+fn steps_of(candidate: &System) -> usize {
+    let mut m = FakeMachine::new(System::good(), candidate.clone());
+    deploy(&mut m, Options::default());
+    m.steps.get()
+}
+
+#[test]
+fn without_faults_each_ends_as_it_should() {
+    for (name, candidate, expected) in candidates() {
+        let mut m = FakeMachine::new(System::good(), candidate.clone());
+        let start = m.planned(&path('b'), Options::default());
+        let outcome = Transaction::new(&mut m, start.clone()).run().unwrap();
+        assert_eq!(outcome.state, expected, "{name}: {}", outcome.summary());
+        promise(&m, &start, &candidate, name);
+        assert_eq!(m.history.len(), 1, "{name}");
+        assert!(!m.armed, "{name}: the dead man's timer still runs");
+    }
+}
+
+#[test]
+fn a_fault_at_every_step_keeps_the_promise() {
+    let mut cases = 0;
+    for (name, candidate, _) in candidates() {
+        for k in 0..steps_of(&candidate) {
+            for injection in Injection::ALL {
+                for power_cut in [false, true] {
+                    let mut m = FakeMachine::new(System::good(), candidate.clone());
+                    let start = m.planned(&path('b'), Options::default());
+                    m.fault = Some((k, injection));
+                    let ended = Transaction::new(&mut m, start.clone()).run();
+                    if ended.is_err() || power_cut {
+                        recover(&mut m, power_cut, None);
+                    }
+                    promise(
+                        &m,
+                        &start,
+                        &candidate,
+                        &format!("{name}, {injection:?} at {k}, power cut {power_cut}"),
+                    );
+                    cases += 1;
+                }
+            }
+        }
+    }
+    assert!(cases > 1500, "only {cases} cases");
+}
+
+#[test]
+fn a_second_kill_at_every_step_of_the_recovery_keeps_it_too() {
+    for (name, candidate, _) in candidates() {
+        for k in (0..steps_of(&candidate)).step_by(3) {
+            for again in 0..40 {
+                for (power_cut, second) in [(false, Injection::KillBefore), (true, Injection::KillAfter)] {
+                    let mut m = FakeMachine::new(System::good(), candidate.clone());
+                    let start = m.planned(&path('b'), Options::default());
+                    m.fault = Some((k, Injection::KillAfter));
+                    let ended = Transaction::new(&mut m, start.clone()).run();
+                    if ended.is_err() {
+                        recover(&mut m, power_cut, Some((again, second)));
+                    }
+                    promise(
+                        &m,
+                        &start,
+                        &candidate,
+                        &format!("{name}, killed at {k}, then at {again}, {power_cut}"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn reasons_and_exits_are_the_ones_a_person_needs() {
+    let run = |candidate: System, options: Options| {
+        let mut m = FakeMachine::new(System::good(), candidate);
+        deploy(&mut m, options)
+    };
+    let outcome = run(bad_check(), Options::default());
+    assert_eq!(outcome.exit, Exit::RolledBack);
+    assert!(
+        outcome.summary().contains("web (did not pass within 60 s; last: http 500; passed before)"),
+        "{}",
+        outcome.summary()
+    );
+    let outcome = run(System { network: false, ..System::good() }, Options::default());
+    assert_eq!(outcome.reason, Some(Reason::NotConfirmed { seconds: 60.0 }));
+    let outcome =
+        run(System { network: false, ..System::good() }, Options { confirm: None, ..Options::default() });
+    assert_eq!(outcome.state, State::Committed, "--no-confirm");
+    let reboot = System { test: SwitchHow::Exited(100), test_works: false, ..System::good() };
+    let outcome = run(reboot, Options::default());
+    assert_eq!((outcome.exit, outcome.unchanged), (Exit::Refused, true));
+}
+
+#[test]
+fn what_failed_before_does_not_gate_unless_strict() {
+    let strict = |strict| {
+        let mut m = FakeMachine::new(bad_check(), bad_check());
+        deploy(&mut m, Options { strict, soak: Seconds::whole(0), ..Options::default() }).state
+    };
+    assert_eq!((strict(false), strict(true)), (State::Committed, State::RolledBack));
+    let no_check = System { checks: [].into(), ..System::good() };
+    let mut m = FakeMachine::new(no_check, bad_check());
+    assert_eq!(
+        deploy(&mut m, Options::default()).state,
+        State::RolledBack,
+        "a new check is never pre-existing"
+    );
+}
+
+#[test]
+fn a_foreign_switch_is_left_alone() {
+    let mut m = FakeMachine::new(System::good(), System::good());
+    m.systems.insert(path('c'), System::good());
+    let record = m.planned(&path('b'), Options::default());
+    m.foreign = Some(path('c'));
+    // Whoever comes during our own switch is seen by what runs afterwards: it is not rolled back over.
+    let outcome = Transaction::new(&mut m, record).run().unwrap();
+    assert_eq!((outcome.state, outcome.runs), (State::Superseded, path('c')));
+}
+
+#[test]
+fn cancelling_rolls_back() {
+    let mut m = FakeMachine::new(System::good(), System::good());
+    m.confirms = false;
+    let record = m.planned(&path('b'), Options::default());
+    m.asks = vec![Ask::Cancel { by: "alice@laptop".into() }];
+    let outcome = Transaction::new(&mut m, record).run().unwrap();
+    assert_eq!(outcome.reason, Some(Reason::Cancelled { by: "alice@laptop".into() }));
+}
+
+#[test]
+fn a_rollback_that_fails_twice_is_held_and_once_is_not() {
+    let mut m = FakeMachine::new(System { test: SwitchHow::Exited(1), ..System::good() }, bad_check());
+    let outcome = deploy(&mut m, Options::default());
+    assert_eq!((outcome.state, outcome.exit), (State::Held, Exit::Held));
+}
+
+#[test]
+fn a_cause_outside_the_candidate_is_suspect() {
+    // The check fails from the switch on, whatever runs.
+    let mut m = FakeMachine::new(System::good(), bad_check());
+    let record = m.planned(&path('b'), Options::default());
+    let (gate, _) = super::snapshot::manifest_of(&m, &path('b')).unwrap();
+    let (a, b) = (path('a'), path('b'));
+    let taken =
+        super::snapshot::take(&mut m, &gate, &a, &b, |_, _| Ok::<(), crate::effects::machine::Fault>(()))
+            .unwrap();
+    m.snapshot = Some(taken);
+    m.systems.get_mut(&a).unwrap().checks.insert("web".into(), false);
+    let record = Record { state: State::Probing, activated: true, ..record };
+    m.running = path('b');
+    let outcome = recovery::recover(&mut m, record).unwrap();
+    assert_eq!((outcome.state, outcome.suspect), (State::RolledBack, true));
+}
+
+#[test]
+fn a_candidate_that_runs_already_is_proved_and_committed_without_a_switch() {
+    let mut m = FakeMachine::new(System::good(), System::good());
+    (m.running, m.etc) = (path('b'), path('b'));
+    let outcome = deploy(&mut m, Options::default());
+    assert_eq!((outcome.state, m.boots.clone()), (State::Committed, path('b')));
+    assert!(!m.log.borrow().iter().any(|s| s.ends_with("-b test")));
+    let mut m = FakeMachine::new(System::good(), bad_check());
+    (m.running, m.etc) = (path('b'), path('b'));
+    let outcome = deploy(&mut m, Options::default());
+    assert_eq!(
+        (outcome.state, outcome.exit, m.boots.clone()),
+        (State::RolledBack, Exit::RolledBack, path('a'))
+    );
+}

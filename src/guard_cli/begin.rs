@@ -1,0 +1,157 @@
+//! `nqd-guard begin`: admits a transaction, makes its first record durable, and starts its guard, detached.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{internal, must_be_root, read_input, say, watch};
+use crate::effects::files::Lock;
+use crate::effects::machine::Fault;
+use crate::effects::runner::{Cmd, Runner};
+use crate::effects::systemd::Systemd;
+use crate::effects::this_machine::{prepare, read_journal, write_first};
+use crate::effects::{clock, env, layout, system_files};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::guard::admit::{Found, admit};
+use crate::guard::protocol::Reply;
+use crate::guard::{Record, Spec, State, record};
+use crate::health::Manifest;
+use crate::model::StorePath;
+use crate::model::store_path::STORE_DIR;
+
+/// How long another guard's recovery may take before we give up waiting for it.
+const RECOVERY: Duration = Duration::from_secs(1800);
+
+pub(super) fn begin() -> Result<Exit, Failure> {
+    must_be_root()?;
+    let spec: Spec =
+        serde_json::from_str(&read_input()?).map_err(|e| internal("reading the specification", e))?;
+    prepare()?;
+    let runner = Runner::default();
+    let guard = env::current_exe().map_err(|e| internal("finding this program", e))?;
+    let lock = take_lock(&runner, &guard)?;
+    let found = find(&spec, &runner)?;
+    admit(&spec, &found)?;
+    sync_store(&found.triple.running, &runner)?;
+    let record = first_record(spec, &found, guard);
+    write_first(&record)?;
+    // From here on the unfinished journal is the lock.
+    drop(lock);
+    start(&runner, &record)?;
+    say(&Reply::Begun(record.id.clone()))?;
+    watch::stream(&record.id)
+}
+
+/// The lock, once no transaction is unfinished; one whose guard has died is recovered first.
+fn take_lock(runner: &Runner, guard: &std::path::Path) -> Result<Lock, Failure> {
+    let waited = clock::start();
+    loop {
+        let lock = Lock::try_take(&layout::state("lock")).map_err(|e| internal("taking the lock", e))?;
+        let unfinished = read_journal()?.filter(|r| !r.ended());
+        match (lock, unfinished) {
+            (Some(lock), None) => return Ok(lock),
+            (Some(lock), Some(record)) if !may_be_starting(&record)? && waited.elapsed() < RECOVERY => {
+                drop(lock);
+                recover_first(runner, guard, &record)?;
+            }
+            (_, Some(record)) => return Err(busy(&record)),
+            (None, None) if waited.elapsed() > Duration::from_secs(5) => {
+                return Err(Failure::new(Exit::Busy, "another transaction is beginning on this machine"));
+            }
+            (None, None) => clock::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+fn busy(record: &Record) -> Failure {
+    let what = format!("a transaction is running on this machine: {}", record.describe());
+    Failure::new(Exit::Busy, what).hint("nqd follow shows it, nqd cancel rolls it back")
+}
+
+/// Between the first record and the guard's taking the lock there is a moment in which nobody holds it.
+pub(super) fn may_be_starting(record: &Record) -> Result<bool, Fault> {
+    let boot_id = system_files::boot_id().map_err(|e| Fault::new("reading the boot id", e))?;
+    let young = clock::boot_now().since(record.entered) < Duration::from_secs(15);
+    Ok(record.state == State::Planned && record.boot_id == boot_id && young)
+}
+
+/// Has a detached process finish what a dead guard began, and waits for it.
+pub(super) fn recover_first(
+    runner: &Runner,
+    guard: &std::path::Path,
+    record: &Record,
+) -> Result<(), Failure> {
+    let systemd = Systemd::new(runner.clone(), record.previous.clone());
+    let unit = format!("nqd-transaction-{}-recovery-{}.service", record.id, std::process::id());
+    let argv = [guard.display().to_string(), "recover".to_owned()];
+    let properties: Vec<String> = Vec::new();
+    systemd
+        .run_to_end(&unit, &properties, &argv, (RECOVERY, 1 << 20))
+        .map(drop)
+        .map_err(|e| internal(&format!("recovering transaction {} first", record.id), e))
+}
+
+fn find(spec: &Spec, runner: &Runner) -> Result<Found, Failure> {
+    let read = |what: &'static str| move |e: std::io::Error| internal(what, e);
+    let triple = system_files::triple().map_err(read("reading what the machine runs and boots"))?;
+    let describe =
+        |system: &StorePath| system_files::describe(system).map_err(read("reading a system's files"));
+    Ok(Found {
+        boot_id: system_files::boot_id().map_err(read("reading the boot id"))?,
+        valid: is_valid(&triple.running, &spec.candidate, runner)?,
+        previous: describe(&triple.running)?,
+        candidate: describe(&spec.candidate)?,
+        activate: describe(&spec.activate)?,
+        triple,
+    })
+}
+
+fn is_valid(tools: &StorePath, path: &StorePath, runner: &Runner) -> Result<bool, Failure> {
+    let cmd = Cmd::new(tools.join("sw/bin/nix-store"))
+        .args(["--check-validity", path.as_str()])
+        .clear_env()
+        .env("HOME", "/root")
+        .accept(&[0, 1]);
+    let out = runner.run(&cmd).map_err(|e| internal("asking Nix whether the candidate is valid", e))?;
+    Ok(out.status == 0)
+}
+
+/// Makes what was copied durable. Nix syncs its database but not the files: after a power cut a path can be valid and
+/// empty, the guard that was to recover among them.
+fn sync_store(tools: &StorePath, runner: &Runner) -> Result<(), Failure> {
+    let cmd = Cmd::new(tools.join("sw/bin/sync")).args(["-f", STORE_DIR]).clear_env();
+    runner.run(&cmd).map(drop).map_err(|e| internal("writing the store to disk", e))
+}
+
+fn first_record(spec: Spec, found: &Found, guard: PathBuf) -> Record {
+    Record {
+        id: spec.id.clone(),
+        boot_id: found.boot_id.clone(),
+        state: State::Planned,
+        previous: found.triple.running.clone(),
+        candidate: spec.candidate.clone(),
+        guard,
+        format: record::FORMAT,
+        began: clock::wall(),
+        entered: clock::boot_now(),
+        deadline: None,
+        start: found.triple.clone(),
+        manifest: found.activate.manifest.as_deref().map(Manifest::hash),
+        activated: false,
+        installing: false,
+        confirmed: false,
+        reason: None,
+        degraded: false,
+        outcome: None,
+        spec,
+    }
+}
+
+/// Starts the guard's own unit: it has no connection to the session that asked for it.
+fn start(runner: &Runner, record: &Record) -> Result<(), Failure> {
+    let systemd = Systemd::new(runner.clone(), record.previous.clone());
+    let argv = [record.guard.display().to_string(), "run".to_owned(), record.id.to_string()];
+    let properties = ["Type=exec", "OOMScoreAdjust=-900", "KillMode=control-group", "TimeoutStopSec=5"];
+    let unit = layout::guard_unit(&record.id);
+    systemd.start_transient(&unit, &properties, &argv).map_err(|e| internal("starting the guard", e))
+}

@@ -1,0 +1,144 @@
+//! `nqd-guard`: what runs on the target, as root. An operator's `nqd` calls it; a few commands are for people.
+
+mod asking;
+mod begin;
+mod health;
+mod run;
+mod watch;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::guard::protocol::Reply;
+use crate::model::{StorePath, TxId};
+
+pub use self::health::examine;
+
+/// Owns a deployment on the machine that it runs on: health checks, rollback, recovery.
+#[derive(Debug, Parser)]
+#[command(name = "nqd-guard", version, disable_help_subcommand = true)]
+#[command(after_help = "Examples:
+  nqd-guard check-manifest health.json   validate a manifest of health checks
+  nqd-guard health                       run the checks of the running system
+  nqd-guard status                       what the last transaction was, as JSON
+  nqd-guard recover                      finish a transaction whose guard has died")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Validate a manifest of health checks (etc/nqd/health.json)
+    CheckManifest {
+        /// The file
+        file: PathBuf,
+    },
+    /// Run the health checks of the running system and print a report as JSON
+    Health {
+        /// Use the checks of this system instead
+        #[arg(long, value_name = "STORE-PATH")]
+        system: Option<StorePath>,
+    },
+    /// Print what is known of the last transaction, as JSON; one whose guard has died is finished first
+    Status {
+        /// Finish nothing
+        #[arg(long)]
+        as_is: bool,
+    },
+    /// Print the events of the last transaction as they come, to its end
+    Follow {
+        /// Only if it is this one
+        id: Option<TxId>,
+    },
+    /// Finish a transaction whose guard has died
+    Recover,
+    /// Roll the running transaction back
+    Cancel {
+        /// Who asks, for the record
+        #[arg(long)]
+        by: String,
+    },
+    /// Begin a transaction: its specification comes on standard input (the operator's nqd does this)
+    #[command(hide = true)]
+    Begin,
+    /// Confirm a transaction: the token comes on standard input (the operator's nqd does this)
+    #[command(hide = true)]
+    Confirm {
+        /// Which
+        id: TxId,
+    },
+    /// Run a transaction that `begin` has accepted (a transient unit does this)
+    #[command(hide = true)]
+    Run {
+        /// Which
+        id: TxId,
+    },
+    /// Take over if the guard of a transaction is dead (a timer does this)
+    #[command(hide = true)]
+    Tick {
+        /// Which
+        id: TxId,
+    },
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::CheckManifest { file } => health::check_manifest(&file),
+        Command::Health { system } => health::health(system),
+        Command::Status { as_is } => watch::status(as_is),
+        Command::Follow { id } => watch::follow(id.as_ref()),
+        Command::Recover => run::recover(),
+        Command::Cancel { by } => asking::cancel(by),
+        Command::Begin => begin::begin(),
+        Command::Confirm { id } => asking::confirm(id),
+        Command::Run { id } => run::run(&id),
+        Command::Tick { id } => run::tick(&id),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("nqd-guard: {failure}");
+            let exit = failure.exit;
+            // The operator reads the reply; where nobody reads it, what went to standard error must do.
+            say(&Reply::Refused(failure)).unwrap_or(());
+            exit.into()
+        }
+    }
+}
+
+/// Writes one line of JSON to standard output.
+fn say(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|e| internal("writing an answer", e))?;
+    say_line(&text)
+}
+
+fn say_line(line: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| internal("writing to standard output", e))
+}
+
+fn internal(what: &str, why: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Internal, format!("{what}: {why}"))
+}
+
+/// Reads all of standard input, which must be short.
+fn read_input() -> Result<String, Failure> {
+    let text = io::read_to_string(io::Read::take(io::stdin().lock(), 1 << 20));
+    text.map_err(|e| internal("reading standard input", e))
+}
+
+fn must_be_root() -> Result<(), Failure> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::refused("this needs root").hint("log in as root, or use --escalate sudo"))
+}

@@ -1,0 +1,120 @@
+//! `nqd-guard run`, `tick` and `recover`: the processes that own a transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{internal, must_be_root};
+use crate::effects::files::Lock;
+use crate::effects::runner::Runner;
+use crate::effects::systemd::Systemd;
+use crate::effects::this_machine::{Heartbeat, ThisMachine, observer, read_journal};
+use crate::effects::{clock, layout, system_files};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::guard::{Outcome, Record, State, Transaction, recovery};
+use crate::model::TxId;
+
+/// A guard that has given no sign of life for so long is dead.
+const DEAD: Duration = Duration::from_secs(15);
+/// Time to get the lock from a process that is about to end.
+const LOCK: Duration = Duration::from_secs(10);
+
+/// Runs the transaction that `begin` has just recorded.
+pub(super) fn run(id: &TxId) -> Result<Exit, Failure> {
+    must_be_root()?;
+    let lock = wait_for_lock()?;
+    let record = read_journal()?.filter(|r| r.id == *id && r.state == State::Planned).ok_or_else(|| {
+        Failure::refused(format!("the journal holds no transaction {id} that is to be run"))
+    })?;
+    let mut machine = ThisMachine::for_transaction(&record, runner(&record))?;
+    let outcome = Transaction::new(&mut machine, record).run()?;
+    drop(lock);
+    Ok(report(&outcome))
+}
+
+/// Takes over from a guard that is dead or hangs; does nothing for one that is well.
+pub(super) fn tick(id: &TxId) -> Result<Exit, Failure> {
+    must_be_root()?;
+    let Some(record) = read_journal()?.filter(|r| r.id == *id) else {
+        return Ok(Exit::Ok);
+    };
+    let systemd = Systemd::new(Runner::default(), record.previous.clone());
+    if record.ended() {
+        // Its own guard could not stop the timer.
+        let timer = format!("{}.timer", layout::dead_man_unit(id));
+        systemd.forget(&timer).map_err(|e| internal("stopping the dead man's timer", e))?;
+        return Ok(Exit::Ok);
+    }
+    if is_well(&record)? {
+        return Ok(Exit::Ok);
+    }
+    eprintln!(
+        "nqd-guard: the guard of {} gives no sign of life, or is past its deadline: taking over",
+        record.describe()
+    );
+    systemd.kill(&layout::guard_unit(id)).map_err(|e| internal("killing the guard", e))?;
+    take_over()
+}
+
+/// Finishes whatever transaction is unfinished.
+pub(super) fn recover() -> Result<Exit, Failure> {
+    must_be_root()?;
+    match read_journal()? {
+        Some(record) if !record.ended() => take_over(),
+        _ => Ok(Exit::Ok),
+    }
+}
+
+fn take_over() -> Result<Exit, Failure> {
+    let lock = wait_for_lock()?;
+    // It may have ended while we waited.
+    let Some(record) = read_journal()?.filter(|r| !r.ended()) else {
+        return Ok(Exit::Ok);
+    };
+    let mut machine = ThisMachine::for_transaction(&record, runner(&record))?;
+    let outcome = recovery::recover(&mut machine, record)?;
+    drop(lock);
+    Ok(report(&outcome))
+}
+
+fn is_well(record: &Record) -> Result<bool, Failure> {
+    let boot_id = system_files::boot_id().map_err(|e| internal("reading the boot id", e))?;
+    if boot_id != record.boot_id {
+        return Ok(false);
+    }
+    let now = clock::boot_now();
+    let in_time = record.deadline.is_none_or(|d| now < d);
+    let alive = Heartbeat::of(&record.id).read()?.is_some_and(|t| now.since(t) < DEAD);
+    Ok(in_time && alive)
+}
+
+fn wait_for_lock() -> Result<Lock, Failure> {
+    let waited = clock::start();
+    loop {
+        match Lock::try_take(&layout::state("lock")) {
+            Ok(Some(lock)) => return Ok(lock),
+            Ok(None) if waited.elapsed() < LOCK => clock::sleep(Duration::from_millis(20)),
+            Ok(None) => {
+                return Err(Failure::new(
+                    Exit::Busy,
+                    "another process holds the lock of this machine's transactions",
+                ));
+            }
+            Err(e) => return Err(internal("taking the lock", e)),
+        }
+    }
+}
+
+/// A runner whose programs show up among the transaction's events.
+fn runner(record: &Record) -> Runner {
+    Runner::new(Arc::default(), Some(observer(&record.id)))
+}
+
+/// For the log of systemd: what a person who looks there wants to know.
+fn report(outcome: &Outcome) -> Exit {
+    println!("{}", outcome.summary());
+    for note in &outcome.notes {
+        println!("note: {note}");
+    }
+    Exit::Ok
+}

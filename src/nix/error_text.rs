@@ -1,0 +1,115 @@
+//! What Nix said when it failed, turned into a cause and a hint.
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::model::text::printable;
+
+/// What to do about a full disk.
+pub const FREE_SPACE: &str = "free some space there: `nix-collect-garbage --delete-older-than 30d`";
+
+/// A failure of Nix. `said` is its standard error, colours removed; the cause comes first, the rest after it.
+pub fn failure(exit: Exit, doing: &str, said: &[String]) -> Failure {
+    let all = said.join("\n");
+    let cause = cause(said);
+    let rest: Vec<&String> =
+        said.iter().filter(|l| !l.trim().is_empty() && !cause.contains(l.trim())).collect();
+    let rest = rest.iter().skip(rest.len().saturating_sub(20)).fold(String::new(), |t, l| t + "\n  " + l);
+    let failure =
+        Failure::new(exit, format!("{doing} failed: {}{}", printable(&cause, false), printable(&rest, true)));
+    match hint(&all) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+/// The innermost error: Nix prints traces around it, and the last `error:` that says something is the cause.
+fn cause(said: &[String]) -> String {
+    let error = |l: &String| l.trim_start().strip_prefix("error:").map(|e| e.trim().to_owned());
+    let mut causes = said.iter().filter_map(error).filter(|e| !e.is_empty());
+    let last = causes.rfind(|e| !is_consequence(e));
+    last.or_else(|| said.iter().rev().find(|l| !l.trim().is_empty()).cloned())
+        .unwrap_or_else(|| "it did not say why".to_owned())
+}
+
+/// Errors that only say that another one happened.
+fn is_consequence(error: &str) -> bool {
+    error.contains("dependencies of derivation")
+        || error.starts_with("build of ")
+        || error.starts_with("some errors")
+}
+
+/// What usually helps.
+fn hint(said: &str) -> Option<&'static str> {
+    let rows: [(&[&str], &str); 9] = [
+        (&["is not tracked by Git"], "`git add` it: Nix sees only the files of a flake that Git tracks"),
+        (
+            &["-source/", "does not exist"],
+            "if the file is new, `git add` it: Nix sees only the files that Git tracks",
+        ),
+        (
+            &["-source/", "No such file"],
+            "if the file is new, `git add` it: Nix sees only the files that Git tracks",
+        ),
+        (
+            &["does not provide attribute"],
+            "`nix flake show` lists the hosts of the flake (nixosConfigurations)",
+        ),
+        (&["does not contain a 'flake.nix'"], "name the flake: FLAKE#HOST, or set NQD_FLAKE"),
+        (
+            &["lacks a", "signature"],
+            "the target does not trust these paths: add the SSH user to nix.settings.trusted-users, or sign them (nix.settings.trusted-public-keys)",
+        ),
+        (&["No space left on device"], FREE_SPACE),
+        (&["infinite recursion"], "`-- --show-trace` shows the way there"),
+        (&["cannot connect to", "ssh"], "see whether the machine is up and SSH works"),
+    ];
+    rows.into_iter().find(|(words, _)| words.iter().all(|w| said.contains(w))).map(|(_, hint)| hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Failure {
+        failure(Exit::Evaluation, "evaluating web", &text.lines().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_innermost_error_comes_first() {
+        let f = of(
+            "error:\n       … while evaluating the attribute 'config'\n         at flake.nix:3:\n       error: undefined variable 'foo'\n       at flake.nix:9:",
+        );
+        assert!(f.what.starts_with("evaluating web failed: undefined variable 'foo'\n"), "{f}");
+        let f = of(
+            "error: builder for '/nix/store/x.drv' failed with exit code 1\nerror: 1 dependencies of derivation '/nix/store/y.drv' failed to build",
+        );
+        assert!(f.what.contains("failed: builder for"), "{f}");
+    }
+
+    #[test]
+    fn hints() {
+        for (said, hint) in [
+            ("error: Path 'hosts/new.nix' in the repository \"/x\" is not tracked by Git.", "git add"),
+            (
+                "error: getting status of '/nix/store/abc-source/new.nix': No such file or directory",
+                "git add",
+            ),
+            ("error: path '/nix/store/abc-source/new.nix' does not exist", "git add"),
+            ("error: cannot add path '/nix/store/x' because it lacks a valid signature", "trusted-users"),
+            (
+                "error: cannot add path '/nix/store/x' because it lacks a signature by a trusted key",
+                "trusted-users",
+            ),
+            ("error: writing to file: No space left on device", "free some space"),
+            (
+                "error: flake 'path:/x' does not provide attribute 'nixosConfigurations.\"a\"'",
+                "nix flake show",
+            ),
+        ] {
+            let f = of(said);
+            assert!(f.hint.as_deref().is_some_and(|h| h.contains(hint)), "{said}: {f}");
+        }
+        assert_eq!(of("error: something else").hint, None);
+        assert!(of("").what.contains("did not say why"));
+    }
+}

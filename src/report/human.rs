@@ -1,0 +1,169 @@
+//! Progress for people: a line for each stage, on a terminal a moving one.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write, stderr};
+use std::time::{Duration, Instant};
+
+use console::style;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::event::{Event, Stage, Unit};
+use crate::effects::clock;
+use crate::guard::Outcome;
+use crate::health::{CheckReport, Standing};
+use crate::model::HostName;
+use crate::model::text::{bytes, printable};
+
+/// Shows events on standard error.
+pub struct Human {
+    verbosity: u8,
+    moving: Option<MultiProgress>,
+    running: BTreeMap<Stage, (Instant, ProgressBar)>,
+    /// What Nix and switch scripts said since the last stage began: shown if it fails, and not asked for before.
+    said: Vec<String>,
+}
+
+impl Human {
+    /// `verbosity`: see [`super::reporter::Form::Human`].
+    pub fn new(verbosity: u8) -> Self {
+        let moving = stderr().is_terminal().then(MultiProgress::new);
+        Self { verbosity, moving, running: BTreeMap::new(), said: Vec::new() }
+    }
+
+    /// Shows an event.
+    pub fn show(&mut self, host: Option<&HostName>, event: &Event) {
+        let name = host.map_or_else(String::new, |h| format!("{h}: "));
+        match event {
+            Event::StageStarted { stage } => self.start(&name, *stage),
+            Event::Progress { stage, done, expected, unit, what } => {
+                self.progress(*stage, (*done, *expected, *unit), what.as_deref());
+            }
+            Event::StageFinished { stage, millis } => self.finish(&name, *stage, *millis),
+            Event::Notice { text } => self.line(&format!("{name}{}", printable(text, false))),
+            Event::Warning { text } => {
+                let label = style("warning:").for_stderr().yellow().bold();
+                self.line(&format!("{label} {name}{}", printable(text, false)));
+            }
+            Event::Output { line } if self.verbosity > 0 => {
+                self.line(&format!("{name}{}", style(printable(line, false)).for_stderr().dim()));
+            }
+            Event::Output { line } => self.said.push(line.clone()),
+            Event::Ran { command, from, to } if self.verbosity > 1 => {
+                let time = seconds(Duration::from_millis(to.saturating_sub(*from)));
+                self.line(&format!(
+                    "{name}{}",
+                    style(format!("ran ({time}) {}", printable(command, false))).for_stderr().dim()
+                ));
+            }
+            Event::Check { report } => self.check(&name, report),
+            Event::Outcome { outcome } => {
+                self.clear();
+                self.notes(&name, outcome);
+            }
+            Event::Evidence { evidence } => {
+                if let Some(log) = &evidence.log {
+                    self.line(&format!("{name}the last lines of {}:", log.unit));
+                    log.lines.iter().for_each(|l| self.line(&format!("  {}", printable(l, false))));
+                }
+            }
+            Event::State { .. } | Event::Armed { .. } | Event::Plan { .. } | Event::Ran { .. } => {}
+        }
+    }
+
+    fn start(&mut self, name: &str, stage: Stage) {
+        // The guard's stages end when the next one begins.
+        let over: Vec<Stage> = self.running.keys().copied().filter(|s| guards(*s) && guards(stage)).collect();
+        for old in over {
+            if let Some((started, _)) = self.running.get(&old) {
+                let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                self.finish(name, old, millis);
+            }
+        }
+        self.said.clear();
+        let bar = match &self.moving {
+            Some(moving) => moving.add(ProgressBar::new_spinner()),
+            None => {
+                self.line(&format!("{name}{} …", stage.doing()));
+                ProgressBar::hidden()
+            }
+        };
+        let template = "{spinner:.cyan} {prefix} {msg} [{elapsed}]";
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
+        bar.set_prefix(format!("{name}{}", stage.doing()));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        self.running.insert(stage, (clock::start(), bar));
+    }
+
+    fn progress(&mut self, stage: Stage, (done, expected, unit): (u64, u64, Unit), what: Option<&str>) {
+        if let Some((_, bar)) = self.running.get(&stage) {
+            let counted = match unit {
+                Unit::Builds => format!("{done}/{expected} built"),
+                Unit::Paths => format!("{done}/{expected} paths"),
+                Unit::Bytes => format!("{} of {}", bytes(done), bytes(expected)),
+            };
+            let what =
+                what.map_or_else(String::new, |w| format!(", {}", w.chars().take(60).collect::<String>()));
+            bar.set_message(format!("{counted}{what}"));
+        }
+    }
+
+    fn finish(&mut self, name: &str, stage: Stage, millis: u64) {
+        if let Some((_, bar)) = self.running.remove(&stage) {
+            bar.finish_and_clear();
+            let done = style("done").for_stderr().green();
+            self.line(&format!(
+                "{name}{} {done} in {}",
+                stage.doing(),
+                seconds(Duration::from_millis(millis))
+            ));
+        }
+    }
+
+    fn check(&mut self, name: &str, report: &CheckReport) {
+        let (word, colour) = match report.standing {
+            Standing::Passing => ("passes", console::Color::Green),
+            Standing::Failing => ("fails", console::Color::Red),
+            Standing::Unknown => ("cannot be probed", console::Color::Red),
+            Standing::Skipped => ("is skipped", console::Color::Yellow),
+            Standing::Pending => return,
+        };
+        let word = style(word).for_stderr().fg(colour);
+        let text = printable(&report.describe(), false);
+        self.line(&format!(
+            "{name}check {} {word}: {}",
+            report.name,
+            text.strip_prefix(&report.name).unwrap_or(&text).trim()
+        ));
+    }
+
+    fn notes(&mut self, name: &str, outcome: &Outcome) {
+        for note in &outcome.notes {
+            self.line(&format!("{name}note: {}", printable(note, false)));
+        }
+    }
+
+    /// Ends all moving lines.
+    pub fn clear(&mut self) {
+        for (_, (_, bar)) in std::mem::take(&mut self.running) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.moving {
+            // A terminal that has gone away has nobody to tell.
+            Some(moving) => moving.println(text).unwrap_or(()),
+            None => writeln!(stderr().lock(), "{text}").unwrap_or(()),
+        }
+    }
+}
+
+fn guards(stage: Stage) -> bool {
+    matches!(stage, Stage::Start | Stage::Activate | Stage::Prove | Stage::Commit | Stage::RollBack)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f32())
+}

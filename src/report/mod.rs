@@ -1,0 +1,13 @@
+//! What people and programs are told: events, and the forms they take.
+
+pub mod event;
+#[cfg(feature = "operator")]
+pub mod human;
+#[cfg(feature = "operator")]
+pub mod junit;
+#[cfg(feature = "operator")]
+pub mod plan_text;
+#[cfg(feature = "operator")]
+pub mod reporter;
+#[cfg(feature = "operator")]
+pub mod status_text;

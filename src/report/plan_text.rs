@@ -1,0 +1,120 @@
+//! A plan for people.
+
+use console::style;
+
+use crate::deploy::facts::DryActivation;
+use crate::deploy::plan::{Gate, Kind, Plan, Step};
+use crate::health::Level;
+use crate::model::text::{bytes, count, printable};
+
+/// Changes shown at most; the full diff is another command's.
+const MOST: usize = 30;
+
+/// A plan, in lines of `what  value`.
+pub fn render(plan: &Plan) -> String {
+    let place = plan.reach.address.as_ref().map_or("this machine".to_owned(), ToString::to_string);
+    let mut out = vec![format!("{} → {place}", style(plan.name.as_str()).bold())];
+    let revision = plan.revision.as_ref().map_or_else(String::new, |r| format!(" at {r}"));
+    row(&mut out, "from", [format!("{}{revision}", plan.source)]);
+    row(&mut out, "now", [now(plan)]);
+    let special = plan.specialisation.as_ref().map_or_else(String::new, |s| format!(", specialisation {s}"));
+    row(
+        &mut out,
+        "new",
+        [format!("{}{special} ({} in all)", plan.candidate.short(), bytes(plan.closure_bytes))],
+    );
+    if plan.kind == Kind::Nothing {
+        row(&mut out, "then", ["nothing to do: it runs, is the profile's, and boots already"]);
+        return out.join("\n");
+    }
+    if plan.copy.0 > 0 {
+        row(&mut out, "copy", [format!("{}, {}", count(plan.copy.0, "path"), bytes(plan.copy.1))]);
+    }
+    row(&mut out, "changes", changes(plan));
+    row(&mut out, "checks", plan.gates.iter().map(gate));
+    row(&mut out, "switch", switch(plan));
+    row(&mut out, "then", [then(plan)]);
+    if !plan.boot_unproved.is_empty() {
+        let parts = plan.boot_unproved.join(", ");
+        out.push(format!(
+            "  {} {parts} changed: only a boot proves that",
+            style("boot not proved:").yellow()
+        ));
+    }
+    for warning in &plan.warnings {
+        out.push(format!("  {} {}", style("warning:").yellow(), printable(warning, false)));
+    }
+    out.join("\n")
+}
+
+fn row(out: &mut Vec<String>, label: &str, values: impl IntoIterator<Item = impl AsRef<str>>) {
+    let mut label = label;
+    for value in values {
+        out.push(format!("  {} {}", style(format!("{label:<8}")).dim(), printable(value.as_ref(), false)));
+        label = "";
+    }
+}
+
+fn now(plan: &Plan) -> String {
+    let start = &plan.start;
+    let generation =
+        start.profile.as_ref().map_or("no generation".to_owned(), |g| format!("generation {}", g.number));
+    match start.boot_default.path() {
+        Some(boots) if *boots == start.running => {
+            format!("{generation}, runs and boots {}", start.running.short())
+        }
+        _ => format!("{generation}, runs {}, boots {}", start.running.short(), start.boot_default),
+    }
+}
+
+fn changes(plan: &Plan) -> Vec<String> {
+    let diff = &plan.diff;
+    let mut lines: Vec<String> = diff.changes.iter().take(MOST).map(crate::closure::Change::text).collect();
+    if diff.changes.len() > MOST {
+        lines.push(format!("and {} more", diff.changes.len() - MOST));
+    }
+    if diff.rebuilt > 0 {
+        lines.push(format!("{} rebuilt, same version", count(diff.rebuilt, "package")));
+    }
+    if lines.is_empty() {
+        lines.push("none".to_owned());
+    }
+    lines
+}
+
+fn gate(gate: &Gate) -> String {
+    let level = match gate.level {
+        Level::Required => "required",
+        Level::Wanted => "wanted",
+        Level::Info => "info",
+    };
+    let new = if gate.new { ", new" } else { "" };
+    format!("{} ({}, {level}{new})", gate.name, gate.kind)
+}
+
+fn switch(plan: &Plan) -> Vec<String> {
+    match (&plan.dry_activation, plan.kind) {
+        (_, Kind::Prove) => vec!["none: it runs already, and is only proved and committed".to_owned()],
+        (DryActivation::NotThere, _) => {
+            vec!["what restarts is known once it is copied: --copy-first copies before it asks".to_owned()]
+        }
+        (DryActivation::Failed(why), _) => vec![format!("what restarts is not known: {why}")],
+        (DryActivation::Says(lines), _) if lines.is_empty() => vec!["restarts nothing".to_owned()],
+        (DryActivation::Says(lines), _) => lines.clone(),
+    }
+}
+
+fn then(plan: &Plan) -> String {
+    let options = &plan.options;
+    let confirm = options.confirm.map_or("no confirmation".to_owned(), |c| format!("confirm within {c}"));
+    let transact = match plan.kind {
+        Kind::Prove => format!("prove (soak {}, {confirm}), commit", options.soak),
+        _ => format!("activate, prove (soak {}, {confirm}), commit or roll back", options.soak),
+    };
+    let step = |s: &Step| match s {
+        Step::Protect => None,
+        Step::Copy => Some("copy".to_owned()),
+        Step::Transact => Some(transact.clone()),
+    };
+    plan.steps.iter().filter_map(step).collect::<Vec<_>>().join(", ")
+}
