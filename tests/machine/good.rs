@@ -1,0 +1,312 @@
+//! Good changes are committed, and what is nothing to do is left alone.
+
+use crate::{NEXT, PLAIN, Row, assert_all, start};
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        ("good_change_is_committed_and_survives_a_power_cut", committed),
+        ("nothing_to_do_changes_nothing", nothing_to_do),
+        ("diverged_start_is_refused_and_a_tested_candidate_is_proved", diverged),
+        ("units_that_come_and_go_are_no_regression", units_come_and_go),
+        ("checks_of_every_kind_pass", every_kind_of_check),
+        ("what_failed_before_is_named_and_gates_only_under_strict", pre_existing),
+        ("specialisation_is_activated_and_its_parent_boots", specialisation),
+        ("saved_plan_runs_without_evaluating_and_a_stale_one_is_refused", saved_plan),
+        ("rollback_is_a_transaction_like_any_other", rollback),
+        ("built_on_the_target", built_on_target),
+        ("sudo_with_a_password_and_doas", escalation),
+        ("deploying_this_machine", local),
+        ("health_of_a_machine", health),
+    ]
+}
+
+fn committed() {
+    let (operator, mut machine, first) = start(PLAIN);
+    operator.hosts(NEXT);
+    let second = operator.build("web");
+    assert_ne!(first, second);
+    let logins = machine.logins();
+    operator.deploy(&machine, "web", &[]).expect(0, &["web: 1 → 2", "committed; runs and boots"]);
+    assert_all(&machine, &second, 2);
+    assert_eq!(machine.logins() - logins, 2, "one login, and the confirmation's own");
+    machine.power_cut();
+    machine.boot();
+    assert_all(&machine, &second, 2);
+    operator.on(&machine, &["status"]).expect(0, &["committed", "generation 2"]);
+}
+
+fn nothing_to_do() {
+    let (operator, machine, first) = start(PLAIN);
+    operator.deploy(&machine, "web", &[]).expect(0, &["nothing to do"]);
+    assert_all(&machine, &first, 1);
+    assert_eq!(machine.state(), "none", "no transaction was begun");
+}
+
+fn diverged() {
+    let (operator, machine, first) = start(PLAIN);
+    operator.hosts(NEXT);
+    let second = operator.build("web");
+    operator.deploy(&machine, "web", &[]).expect(0, &[]);
+    machine.exec(&format!("{first}/bin/switch-to-configuration test"));
+    operator.hosts(r#"web = nixos { name = "web"; version = "3"; };"#);
+    let third = operator.build("web");
+    operator.deploy(&machine, "web", &[]).expect(30, &["diverged", "--from-diverged"]);
+    assert_eq!(machine.triple(), [first.clone(), second.clone(), second.clone()]);
+    // Each of the three is restored.
+    let broken = r#"web = nixos { name = "web"; version = "4"; units."bad.service" = "[Service]\nExecStart=/bin/false\n"; };"#;
+    operator.hosts(broken);
+    operator.deploy(&machine, "web", &["--from-diverged"]).expect(20, &["bad.service"]);
+    assert_eq!(machine.triple(), [first, second.clone(), second]);
+    // What somebody tested is proved and committed, without a switch.
+    operator.hosts(r#"web = nixos { name = "web"; version = "3"; };"#);
+    operator.deploy(&machine, "web", &["--from-diverged"]).expect(0, &[]);
+    operator.hosts(r#"web = nixos { name = "web"; version = "5"; };"#);
+    let fifth = operator.build("web");
+    operator
+        .deploy(&machine, "web", &["--copy-first", "--from-diverged", "--confirm-timeout", "0.1s"])
+        .expect(20, &["not confirmed"]);
+    assert_all(&machine, &third, 3);
+    machine.exec(&format!("{fifth}/bin/switch-to-configuration test"));
+    operator.deploy(&machine, "web", &[]).expect(0, &["none: it runs already", "committed"]);
+    assert_all(&machine, &fifth, 4);
+}
+
+fn units_come_and_go() {
+    let hosts = |version: &str, more: &str| {
+        format!(
+            r#"web = nixos {{ name = "web"; version = "{version}"; wanted = [ "idle.socket" "once.service" "short.service" ]; units = {{
+              "idle.socket" = "[Socket]\nListenStream=/run/idle.sock\n";
+              "idle.service" = "[Service]\nExecStart=/bin/sleep 1\n# {version}\n";
+              "once.service" = "[Service]\nType=oneshot\nExecStart=/bin/true\n# {version}\n";
+              "short.service" = "[Service]\nExecStart=/bin/sleep 2\n# {version}\n";
+              {more}
+            }}; }};"#
+        )
+    };
+    let (operator, machine, _) =
+        start(&hosts("1", r#""gone.service" = "[Service]\nExecStart=/bin/sleep infinity\n";"#));
+    machine.exec("systemctl start gone.service idle.service");
+    operator.hosts(&hosts("2", ""));
+    let second = operator.build("web");
+    operator.deploy(&machine, "web", &["--soak", "4s"]).expect(0, &["committed"]);
+    assert_all(&machine, &second, 2);
+    let states = machine.try_exec("systemctl is-active gone.service idle.socket once.service short.service");
+    assert_eq!(
+        String::from_utf8_lossy(&states.stdout).split_whitespace().collect::<Vec<_>>(),
+        ["inactive", "active", "inactive", "inactive"]
+    );
+}
+
+/// One check of each kind, all of which pass on a machine with the unit `web.service`.
+const CHECKS: &str = r#"
+  unit.probe = { kind = "unit"; unit = "web.service"; };
+  http.probe = { kind = "http"; url = "http://localhost:8080/"; bodyRegex = "^well$"; };
+  tcp.probe = { kind = "tcp"; host = "127.0.0.1"; port = 22; };
+  exec.probe = { kind = "exec"; command = [ "/bin/sh" "-c" "test $(id -u) != 0" ]; };
+  root.probe = { kind = "exec"; command = [ "/bin/sh" "-c" "test $(id -u) = 0" ]; user = "root"; };
+  file = { probe = { kind = "file"; path = "/etc/hostname"; contentRegex = "web"; }; after = [ "unit" ]; };
+  disk.probe = { kind = "disk"; path = "/"; };
+"#;
+
+fn every_kind_of_check() {
+    let (operator, machine, _) = start(PLAIN);
+    operator.hosts(&format!(r#"web = nixos {{ name = "web"; version = "2"; units."web.service" = httpd {{ }}; checks = {{ {CHECKS} }}; }};"#));
+    let second = operator.build("web");
+    let ended = operator
+        .deploy(&machine, "web", &[])
+        .expect(0, &["exec (exec, required, new)", "check http passes", "check file passes"]);
+    assert_eq!(
+        ended.stderr.matches(" passes").count(),
+        9,
+        "seven declared checks and two built in:\n{}",
+        ended.stderr
+    );
+    assert_all(&machine, &second, 2);
+}
+
+fn pre_existing() {
+    let hosts = |version: &str| {
+        format!(
+            r#"web = nixos {{ name = "web"; version = "{version}"; units."web.service" = httpd {{ status = "500"; }};
+              checks.site = {{ probe = {{ kind = "http"; url = "http://localhost:8080/"; }}; period = 0.3; startDeadline = 3; }}; }};"#
+        )
+    };
+    let (operator, machine, first) = start(&hosts("1"));
+    operator.hosts(&hosts("2"));
+    let second = operator.build("web");
+    operator.deploy(&machine, "web", &["--strict"]).expect(20, &["site", "failed before too"]);
+    assert_all(&machine, &first, 1);
+    operator.deploy(&machine, "web", &[]).expect(0, &["pre-existing: check site", "http 500", "committed"]);
+    assert_all(&machine, &second, 2);
+}
+
+fn specialisation() {
+    let hosts = |version: &str| {
+        format!(
+            r#"web = nixos {{ name = "web"; version = "{version}"; specialisations.dark = nixos {{ name = "web"; version = "{version}-dark"; }}; }};"#
+        )
+    };
+    let (operator, machine, _) = start(&hosts("1"));
+    operator.hosts(&hosts("2"));
+    let second = operator.build("web");
+    operator
+        .deploy(&machine, "web", &["--specialisation", "light"])
+        .expect(30, &["no specialisation \"light\"", "it has dark"]);
+    operator.deploy(&machine, "web", &["--specialisation", "dark"]).expect(0, &["committed"]);
+    let dark = machine.link(&format!("{second}/specialisation/dark"));
+    assert_eq!(machine.triple(), [dark, second.clone(), second.clone()]);
+    // Running one's own specialisation is no divergence, but leaving it is said.
+    operator.deploy(&machine, "web", &[]).expect(0, &["runs a specialisation, which this leaves"]);
+    assert_eq!(machine.triple(), [second.clone(), second.clone(), second]);
+}
+
+fn saved_plan() {
+    let (operator, machine, first) = start(PLAIN);
+    operator.hosts(NEXT);
+    let second = operator.build("web");
+    let guard = crate::guard().display().to_string();
+    let plan = |file: &str| {
+        operator
+            .on(&machine, &["plan", "web", "--out", file, "--soak", "1s", "--guard", &guard])
+            .expect(0, &["web: 1 → 2"])
+    };
+    plan("a.json");
+    plan("b.json");
+    assert_all(&machine, &first, 1);
+    assert_eq!(machine.state(), "none", "a plan changes nothing");
+    // What is confirmed is what runs: the flake may be gone by now.
+    std::fs::write(operator.flake().join("flake.nix"), "broken").unwrap();
+    operator.nqd(&["deploy", "--plan", "a.json"]).expect(30, &["no terminal", "--yes"]);
+    operator.nqd(&["deploy", "--plan", "a.json", "--yes"]).expect(0, &["committed"]);
+    assert_all(&machine, &second, 2);
+    operator
+        .nqd(&["deploy", "--plan", "b.json", "--yes"])
+        .expect(30, &["the plan is stale", "make a new plan"]);
+    assert_all(&machine, &second, 2);
+}
+
+fn rollback() {
+    let (operator, machine, first) = start(PLAIN);
+    operator.hosts(NEXT);
+    let second = operator.build("web");
+    operator.deploy(&machine, "web", &[]).expect(0, &[]);
+    let guard = crate::guard().display().to_string();
+    let back = |more: &[&str]| {
+        operator.on(&machine, &[&["rollback", "--yes", "--soak", "1s", "--guard", &guard], more].concat())
+    };
+    back(&["--to", "7"]).expect(30, &["no generation 7", "1, 2"]);
+    back(&[]).expect(0, &["the generation before", "committed"]);
+    assert_all(&machine, &first, 3);
+    back(&["--to", "2"]).expect(0, &["committed"]);
+    assert_all(&machine, &second, 4);
+    back(&["--to", &first]).expect(0, &["committed"]);
+    assert_all(&machine, &first, 5);
+}
+
+fn built_on_target() {
+    let (operator, machine, _) = start(PLAIN);
+    operator.hosts(NEXT);
+    operator.deploy(&machine, "web", &["--build-on", "target"]).expect(0, &["committed", "web: 1 → 2"]);
+    let second = machine.link("/run/current-system");
+    assert!(second.ends_with("nixos-system-web-2"), "{second}");
+    assert_all(&machine, &second, 2);
+}
+
+fn escalation() {
+    let (operator, machine, _) = start(PLAIN);
+    operator.hosts(NEXT);
+    let second = operator.build("web");
+    let there = format!("deploy@{}", machine.address());
+    let guard = crate::guard().display().to_string();
+    let deploy = |more: &[&str]| {
+        let argv =
+            [&["deploy", "web", "--yes", "--soak", "1s", "--guard", &guard, "--target-host", &there], more]
+                .concat();
+        operator.nqd(&argv)
+    };
+    deploy(&[]).expect(30, &["needs root", "--escalate sudo"]);
+    deploy(&["--escalate", "sudo"]).expect(30, &["becoming root was refused", "--ask-sudo-password"]);
+    // The daemon does not trust this user's unsigned paths.
+    machine.exec("systemd-run --quiet --unit=nix-daemon nix-daemon");
+    deploy(&["--escalate", "doas"]).expect(42, &["lacks a", "signature", "trusted-users"]);
+    assert_eq!(
+        machine.exec("ls /nix/var/nix/gcroots/nqd | wc -l"),
+        "0",
+        "roots of a deployment that did not begin"
+    );
+    let store = format!("ssh-ng://root@{}", machine.address());
+    let copied =
+        operator.command("nix", &["copy", "--no-check-sigs", "--to", &store, &second]).output().unwrap();
+    assert!(copied.status.success());
+    let added = operator.command("nix-store", &["--add", &guard]).output().unwrap();
+    let added = String::from_utf8(added.stdout).unwrap();
+    assert!(
+        operator.command("nix", &["copy", "--to", &store, added.trim()]).output().unwrap().status.success()
+    );
+    deploy(&["--escalate", "doas"]).expect(0, &["committed"]);
+    assert_all(&machine, &second, 2);
+    let back = [
+        "rollback",
+        "--yes",
+        "--soak",
+        "1s",
+        "--guard",
+        &guard,
+        "--target-host",
+        &there,
+        "--ask-sudo-password",
+    ];
+    operator.type_in("wrong", &back).expect(30, &["becoming root was refused"]);
+    operator.type_in("hunter 2", &back).expect(0, &["committed"]);
+    let traces = machine.exec("journalctl -o cat | grep -c 'hunter 2' || true");
+    assert_eq!(traces, "0", "the password is in the machine's log");
+}
+
+fn local() {
+    let (operator, machine, first) = start(PLAIN);
+    operator.hosts(NEXT);
+    let second = operator.build("web");
+    let store = format!("ssh-ng://root@{}", machine.address());
+    assert!(
+        operator
+            .command("nix", &["copy", "--no-check-sigs", "--to", &store, &second])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    machine.install_program(&crate::nqd(), "nqd");
+    machine.install_program(&crate::guard(), "nqd-guard");
+    let said = machine.exec(&format!("nqd rollback --to {second} --yes --soak 1s 2>&1"));
+    assert!(said.contains("committed; runs and boots"), "{said}");
+    assert_all(&machine, &second, 2);
+    assert!(machine.exec("nqd status").contains("committed"));
+    assert!(machine.exec("nqd health --json").contains("no-failed-unit"));
+    let back = machine.exec("nqd rollback --yes --soak 0 2>&1");
+    assert!(back.contains("committed"), "{back}");
+    assert_all(&machine, &first, 3);
+}
+
+fn health() {
+    let hosts = |status: &str| {
+        format!(
+            r#"web = nixos {{ name = "web"; units."web.service" = httpd {{ status = "{status}"; }}; checks = {{
+          site = {{ probe = {{ kind = "http"; url = "http://localhost:8080/"; }}; period = 0.2; }};
+          extra = {{ probe = {{ kind = "file"; path = "/extra"; }}; level = "wanted"; period = 0.2; }}; }}; }};"#
+        )
+    };
+    let (operator, machine, _) = start(&hosts("200"));
+    let guard = crate::guard().display().to_string();
+    operator.on(&machine, &["health", "--guard", &guard]).expect(10, &["degraded", "FAIL", "extra (wanted)"]);
+    machine.write("/extra", "");
+    operator
+        .on(&machine, &["health", "--guard", &guard, "--junit", "out.xml"])
+        .expect(0, &["healthy", "site: "]);
+    let junit = std::fs::read_to_string(operator.flake().join("out.xml")).unwrap();
+    assert!(junit.contains("failures=\"0\"") && junit.contains("name=\"site\""), "{junit}");
+    machine.exec("systemctl stop web.service");
+    let json = operator
+        .on(&machine, &["health", "--guard", &guard, "--json"])
+        .expect(25, &["\"verdict\":\"unhealthy\"", "refused"]);
+    assert_eq!(json.stdout.lines().count(), 1, "one line of JSON: {}", json.stdout);
+}
