@@ -191,7 +191,7 @@ impl App {
             .ok_or_else(|| Failure::refused("the target does not say which system it is"))?;
         let tell = |event| self.reporter.tell(Some(name), event);
         let nix = NixCli::new(self.runner(name), &tell);
-        let guard = nix.guard(&system, guard)?;
+        let guard = nix.guard(&system, guard)?.path;
         nix.copy(std::slice::from_ref(&guard), &store, false)?;
         target.health(Some(&guard))
     }

@@ -10,7 +10,7 @@ use crate::effects::target::Target;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::{Outcome, State};
-use crate::model::{StorePath, TxId};
+use crate::model::TxId;
 use crate::report::event::{Event, Stage};
 
 /// What executing works with.
@@ -54,7 +54,7 @@ impl Executor<'_> {
             return Err(Failure::refused("interrupted; nothing was changed"));
         }
         match step {
-            Step::Protect => self.target.protect(id, &paths(plan)),
+            Step::Protect => self.target.protect(id, &[plan.candidate.clone(), plan.guard.clone()]),
             Step::Copy => self.copy(plan),
             Step::Transact => {
                 *outcome = Some(transact(self, plan, id)?);
@@ -67,7 +67,7 @@ impl Executor<'_> {
         let Some(store) = self.target.store() else { return Ok(()) };
         (self.tell)(Event::StageStarted { stage: Stage::Copy });
         let started = clock::start();
-        self.nix.copy(&paths(plan), &store, plan.substitute_on_destination)?;
+        self.nix.copy(&plan.copy.roots, &store, plan.substitute_on_destination)?;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         (self.tell)(Event::StageFinished { stage: Stage::Copy, millis });
         Ok(())
@@ -75,20 +75,20 @@ impl Executor<'_> {
 
     /// Gets what a saved plan names, if it has gone meanwhile: from its derivation, or from a substituter.
     fn have(&self, plan: &Plan) -> Result<(), Failure> {
-        for path in paths(plan) {
-            if self.nix.is_valid(&path)? {
+        for path in &plan.copy.roots {
+            if self.nix.is_valid(path)? {
                 continue;
             }
-            match plan.derivation.as_ref().filter(|_| path == plan.candidate) {
+            match plan.derivation.as_ref().filter(|_| *path == plan.candidate) {
                 Some(derivation) if self.nix.is_valid(derivation)? => {
                     let built = self.nix.build(derivation, &BuildOn::Local, &[], plan.name.as_str())?;
-                    if built != path {
+                    if built != *path {
                         return Err(Failure::refused(format!(
                             "{derivation} built {built}, the plan names {path}"
                         )));
                     }
                 }
-                _ => self.nix.substitute(&path)?,
+                _ => self.nix.substitute(path)?,
             }
         }
         Ok(())
@@ -108,11 +108,6 @@ impl Executor<'_> {
             _ => failure,
         }
     }
-}
-
-/// What is copied and protected.
-fn paths(plan: &Plan) -> Vec<StorePath> {
-    vec![plan.candidate.clone(), plan.guard.clone()]
 }
 
 fn nothing_to_do(plan: &Plan) -> Outcome {

@@ -3,8 +3,8 @@
 
 use std::thread;
 
-use super::facts::{Candidate, DryActivation, Evaluation, Revision, TargetFacts};
-use super::plan::Facts;
+use super::facts::{Candidate, DryActivation, Evaluation, PathInfo, Revision, TargetFacts};
+use super::plan::{Copying, Facts};
 use super::request::{Asked, Reach, Request, Source};
 use crate::effects::clock;
 use crate::effects::gather::Purpose;
@@ -215,7 +215,7 @@ fn list(facts: &TargetFacts) -> String {
 }
 
 /// The guard: the candidate's own if its protocol fits, else ours (DESIGN rule 5).
-fn guard(tools: &Tools<'_>, request: &Request, candidate: &Described) -> Result<StorePath, Failure> {
+fn guard(tools: &Tools<'_>, request: &Request, candidate: &Described) -> Result<PathInfo, Failure> {
     #[derive(serde::Deserialize)]
     struct Installed {
         path: StorePath,
@@ -224,7 +224,8 @@ fn guard(tools: &Tools<'_>, request: &Request, candidate: &Described) -> Result<
     let own = candidate.guard.as_deref().map(serde_json::from_str::<Installed>).transpose();
     let own = own.map_err(|e| Failure::refused(format!("the candidate's etc/nqd/guard.json: {e}")))?;
     match own.filter(|g| g.protocol == PROTOCOL && request.settings.guard.is_none()) {
-        Some(installed) => Ok(installed.path),
+        // Its size is in the candidate's closure, of which it is a part.
+        Some(installed) => Ok(PathInfo { path: installed.path, nar_size: 0 }),
         None => {
             let system = candidate.system.as_ref().ok_or_else(|| {
                 Failure::refused(format!("{} does not say which system it is for", candidate.path.short()))
@@ -240,18 +241,18 @@ fn compare(
     request: &Request,
     mut candidate: Candidate,
     (target, facts): (&dyn Target, &TargetFacts),
-    guard: &StorePath,
+    guard: &PathInfo,
 ) -> Result<Candidate, Failure> {
     let store = target.store();
     if store.is_some() {
         let paths: Vec<StorePath> =
-            candidate.closure.iter().map(|p| p.path.clone()).chain([guard.clone()]).collect();
+            candidate.closure.iter().map(|p| p.path.clone()).chain([guard.path.clone()]).collect();
         candidate.missing = target.missing(&paths)?;
     }
     if let (Some(store), true, false) = (&store, request.settings.copy_first, candidate.missing.is_empty()) {
-        let paths = [candidate.described.path.clone(), guard.clone()];
+        let roots = Copying::of(&candidate, guard).roots;
         stage(tools, Stage::Copy, || {
-            tools.nix.copy(&paths, store, request.settings.substitute_on_destination)
+            tools.nix.copy(&roots, store, request.settings.substitute_on_destination)
         })?;
         candidate.missing.clear();
     }

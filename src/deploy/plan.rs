@@ -1,6 +1,8 @@
 //! The plan: what would be done to one host. Made without I/O from a request and facts; shown, confirmed, saved, and
 //! executed as it is.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Candidate, DryActivation, PathInfo, Revision, TargetFacts};
@@ -28,7 +30,7 @@ pub struct Facts {
     /// The machine.
     pub target: TargetFacts,
     /// The guard that would run the transaction.
-    pub guard: StorePath,
+    pub guard: PathInfo,
 }
 
 /// What would be done to one host.
@@ -65,8 +67,8 @@ pub struct Plan {
     pub boot_id: BootId,
     /// Bytes of the candidate's closure.
     pub closure_bytes: u64,
-    /// Paths and bytes that have to be copied.
-    pub copy: (usize, u64),
+    /// What has to be copied.
+    pub copy: Copying,
     /// What differs.
     pub diff: ClosureDiff,
     /// The checks that decide.
@@ -95,13 +97,41 @@ pub enum Kind {
     Switch,
 }
 
+/// What has to be copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copying {
+    /// The paths whose closures are copied: the candidate and the guard, unless the target has them.
+    pub roots: Vec<StorePath>,
+    /// How many paths of them the target lacks.
+    pub paths: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Copying {
+    /// What of the candidate and the guard the target lacks.
+    pub fn of(candidate: &Candidate, guard: &PathInfo) -> Self {
+        let missing: BTreeSet<&StorePath> = candidate.missing.iter().collect();
+        let inside = candidate.closure.iter().any(|p| p.path == guard.path);
+        let all = candidate.closure.iter().chain((!inside).then_some(guard));
+        let lacking: Vec<&PathInfo> = all.filter(|p| missing.contains(&p.path)).collect();
+        let roots = [&candidate.described.path, &guard.path].into_iter().filter(|p| missing.contains(p));
+        Self {
+            roots: roots.cloned().collect(),
+            paths: lacking.len(),
+            bytes: lacking.iter().map(|p| p.nar_size).sum(),
+        }
+    }
+}
+
 /// One step of the operator's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Keep the paths from the target's garbage collector.
     Protect,
-    /// Copy them.
+    /// Copy what it lacks of them.
     Copy,
     /// Have the guard run the transaction, and confirm it. At its end the guard lets go of the paths.
     Transact,
@@ -160,29 +190,30 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, Failure> {
     if kind == Kind::Switch {
         diverged(request, target)?;
     }
-    let missing = missing_bytes(&candidate.closure, &candidate.missing);
+    let copy = Copying::of(candidate, &facts.guard);
     let unproved = boot_proof::unproved(target.booted.as_ref(), activated);
+    let warnings = warnings(request, facts, copy.bytes);
     Ok(Plan {
         version: VERSION,
         name: request.name.clone(),
         reach: request.reach.clone(),
         kind,
-        steps: steps(kind, !candidate.missing.is_empty()),
+        steps: steps(kind, &copy),
         source: source_words(&request.source),
         revision: facts.revision.text(),
         activate: activated.path.clone(),
         specialisation: request.settings.specialisation.clone(),
         derivation: candidate.derivation.clone(),
-        guard: facts.guard.clone(),
+        guard: facts.guard.path.clone(),
         start: target.triple.clone(),
         boot_id: target.boot_id.clone(),
         closure_bytes: candidate.closure.iter().map(|p| p.nar_size).sum(),
-        copy: (candidate.missing.len(), missing),
+        copy,
         diff: ClosureDiff::between(&target.closure, candidate.closure.iter().map(|p| &p.path)),
         gates: gates(target.running.manifest.as_deref(), activated.manifest.as_deref(), request)?,
         dry_activation: candidate.dry_activation.clone(),
         boot_unproved: unproved.into_iter().map(str::to_owned).collect(),
-        warnings: warnings(request, facts, missing),
+        warnings,
         substitute_on_destination: request.settings.substitute_on_destination,
         options: request.settings.options.clone(),
         candidate: system,
@@ -242,11 +273,11 @@ fn diverged(request: &Request, target: &TargetFacts) -> Result<(), Failure> {
     }
 }
 
-fn steps(kind: Kind, copy: bool) -> Vec<Step> {
-    match (kind, copy) {
+fn steps(kind: Kind, copy: &Copying) -> Vec<Step> {
+    match (kind, copy.roots.is_empty()) {
         (Kind::Nothing, _) => Vec::new(),
-        (_, true) => vec![Step::Protect, Step::Copy, Step::Transact],
-        (_, false) => vec![Step::Protect, Step::Transact],
+        (_, false) => vec![Step::Protect, Step::Copy, Step::Transact],
+        (_, true) => vec![Step::Protect, Step::Transact],
     }
 }
 
@@ -257,11 +288,6 @@ fn source_words(source: &Source) -> String {
         Source::Generation(number) => format!("generation {number}"),
         Source::Earlier => "the generation before".to_owned(),
     }
-}
-
-fn missing_bytes(closure: &[PathInfo], missing: &[StorePath]) -> u64 {
-    let missing: std::collections::BTreeSet<&StorePath> = missing.iter().collect();
-    closure.iter().filter(|p| missing.contains(&p.path)).map(|p| p.nar_size).sum()
 }
 
 fn gates(before: Option<&str>, after: Option<&str>, request: &Request) -> Result<Vec<Gate>, Failure> {

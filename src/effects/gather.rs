@@ -83,6 +83,7 @@ pub fn gather_script(purpose: Purpose) -> String {
     let boot_record = layout::state("boot.json").display().to_string();
     format!(
         r#"{FUNCTIONS}{describe}say uid "$(id -u)"
+[ "$(id -u)" = 0 ] || {{ say end yes; exit 0; }}
 [ -x {guard} ] && say status "$({guard} status{as_is})"
 text host /proc/sys/kernel/hostname
 text boot-id /proc/sys/kernel/random/boot_id

@@ -55,8 +55,8 @@ pub trait Nix: Sync {
     fn substitute(&self, path: &StorePath) -> Result<(), Failure>;
     /// A system's closure in the local store.
     fn closure(&self, system: &StorePath) -> Result<Vec<PathInfo>, Failure>;
-    /// The guard's program for a system, as a path in the local store.
-    fn guard(&self, system: &System, given: Option<&Path>) -> Result<StorePath, Failure>;
+    /// The guard's program for a system, as a path in the local store, and how large it is.
+    fn guard(&self, system: &System, given: Option<&Path>) -> Result<PathInfo, Failure>;
     /// Copies closures to a target.
     fn copy(&self, paths: &[StorePath], to: &RemoteStore, substitute: bool) -> Result<(), Failure>;
 }

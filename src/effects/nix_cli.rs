@@ -274,11 +274,11 @@ impl Nix for NixCli<'_> {
         path_info::parse(text_of(&out)?).map_err(|e| Failure::new(Exit::Internal, e.to_string()))
     }
 
-    fn guard(&self, system: &System, given: Option<&Path>) -> Result<StorePath, Failure> {
+    fn guard(&self, system: &System, given: Option<&Path>) -> Result<PathInfo, Failure> {
         let file = guard_file(system, given)?;
         let mut head = [0; 20];
-        let read = File::open(&file)
-            .and_then(|f| f.take(20).read(&mut head))
+        let (nar_size, read) = File::open(&file)
+            .and_then(|f| Ok((f.metadata()?.len(), f.take(20).read(&mut head)?)))
             .map_err(io(&file.display().to_string()))?;
         let of = System::of_elf(head.get(..read).unwrap_or_default());
         if of.as_ref() != Some(system) && head.get(..2) != Some(b"#!") {
@@ -287,13 +287,14 @@ impl Nix for NixCli<'_> {
             return Err(Failure::refused(what).hint(NO_GUARD));
         }
         if let Ok(path) = StorePath::containing(&file) {
-            return Ok(path);
+            return Ok(PathInfo { path, nar_size });
         }
         let out = self
             .runner
             .run(&Cmd::new("nix-store").arg("--add").arg(&file))
             .map_err(|e| failed(e, Exit::Internal, "adding the guard to the store", &[]))?;
-        StorePath::parse(text_of(&out)?.trim()).map_err(|e| Failure::new(Exit::Internal, e.to_string()))
+        let path = StorePath::parse(text_of(&out)?.trim());
+        Ok(PathInfo { path: path.map_err(|e| Failure::new(Exit::Internal, e.to_string()))?, nar_size })
     }
 
     fn copy(&self, paths: &[StorePath], to: &RemoteStore, substitute: bool) -> Result<(), Failure> {

@@ -40,7 +40,7 @@ fn is_consequence(error: &str) -> bool {
 
 /// What usually helps.
 fn hint(said: &str) -> Option<&'static str> {
-    let rows: [(&[&str], &str); 9] = [
+    let rows: [(&[&str], &str); 10] = [
         (&["is not tracked by Git"], "`git add` it: Nix sees only the files of a flake that Git tracks"),
         (
             &["-source/", "does not exist"],
@@ -60,6 +60,7 @@ fn hint(said: &str) -> Option<&'static str> {
             "the target does not trust these paths: add the SSH user to nix.settings.trusted-users, or sign them (nix.settings.trusted-public-keys)",
         ),
         (&["No space left on device"], FREE_SPACE),
+        (&["database or disk is full"], FREE_SPACE),
         (&["infinite recursion"], "`-- --show-trace` shows the way there"),
         (&["cannot connect to", "ssh"], "see whether the machine is up and SSH works"),
     ];
@@ -101,6 +102,10 @@ mod tests {
                 "trusted-users",
             ),
             ("error: writing to file: No space left on device", "free some space"),
+            (
+                "error: committing transaction: database or disk is full (in '/nix/var/nix/db/db.sqlite')",
+                "free some space",
+            ),
             (
                 "error: flake 'path:/x' does not provide attribute 'nixosConfigurations.\"a\"'",
                 "nix flake show",

@@ -27,8 +27,8 @@ pub fn render(plan: &Plan) -> String {
         row(&mut out, "then", ["nothing to do: it runs, is the profile's, and boots already"]);
         return out.join("\n");
     }
-    if plan.copy.0 > 0 {
-        row(&mut out, "copy", [format!("{}, {}", count(plan.copy.0, "path"), bytes(plan.copy.1))]);
+    if plan.copy.paths > 0 {
+        row(&mut out, "copy", [format!("{}, {}", count(plan.copy.paths, "path"), bytes(plan.copy.bytes))]);
     }
     row(&mut out, "changes", changes(plan));
     row(&mut out, "checks", plan.gates.iter().map(gate));

@@ -94,9 +94,8 @@ fn no_space() {
         .unwrap()
         .set_len(std::fs::metadata(&filler).unwrap().len() - 300_000)
         .unwrap();
-    operator
-        .deploy(&machine, "web", &[])
-        .expect(42, &["may be too small", "No space left on device", "nix-collect-garbage"]);
+    // Whether a file or the database meets the end first differs, and so does what Nix calls it.
+    operator.deploy(&machine, "web", &[]).expect(42, &["may be too small", "nix-collect-garbage"]);
     std::fs::remove_file(filler).unwrap();
     assert_all(&machine, &first, 1);
     operator.deploy(&machine, "web", &[]).expect(0, &["committed"]);
