@@ -43,6 +43,7 @@ impl Args {
             saved: false,
             operator: &app.operator,
             patience: self.contact_timeout,
+            retry: planning::RETRY,
         };
         match transact::follow(&executor)? {
             Some(outcome) => Ok(planning::conclude(app, &name, Ok(outcome))),

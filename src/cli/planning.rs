@@ -18,6 +18,9 @@ use crate::model::HostName;
 use crate::report::event::Event;
 use crate::report::plan_text;
 
+/// Time between two attempts to reach a machine.
+pub(super) const RETRY: Duration = Duration::from_millis(500);
+
 /// A host whose plan is made, and the connection over which that was done.
 pub(super) struct Planned {
     pub plan: Plan,
@@ -111,6 +114,7 @@ fn execute(
         saved,
         operator: &app.operator,
         patience,
+        retry: RETRY,
     };
     let outcome = executor.execute(plan, &app.new_id()?)?;
     if plan.kind == Kind::Nothing {

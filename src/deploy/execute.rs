@@ -29,6 +29,8 @@ pub struct Executor<'a> {
     pub operator: &'a str,
     /// How long to try to reach a machine that cannot be reached any more.
     pub patience: Duration,
+    /// Time between two attempts.
+    pub retry: Duration,
 }
 
 impl Executor<'_> {
@@ -43,7 +45,7 @@ impl Executor<'_> {
         let mut outcome = None;
         for step in &plan.steps {
             if let Err(failure) = self.step(*step, plan, id, &mut outcome) {
-                return Err(self.let_go(plan, id, failure));
+                return Err(self.let_go(id, failure));
             }
         }
         outcome.ok_or_else(|| Failure::new(Exit::Internal, "the plan holds no transaction"))
@@ -94,11 +96,14 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// After a failure: what was kept for a transaction that did not begin is let go.
-    fn let_go(&self, plan: &Plan, id: &TxId, failure: Failure) -> Failure {
-        let unreachable = matches!(failure.exit, Exit::Unreachable | Exit::Inconclusive);
+    /// After a failure: what was kept for a transaction that did not begin is let go. One that may run needs it; what
+    /// cannot be let go of now the next guard finds.
+    fn let_go(&self, id: &TxId, failure: Failure) -> Failure {
+        if failure.exit == Exit::Inconclusive {
+            return failure;
+        }
         match self.target.release(id) {
-            Err(also) if !unreachable && plan.steps.contains(&Step::Protect) => {
+            Err(also) if failure.exit != Exit::Unreachable => {
                 let what = format!(
                     "{}\nand the garbage collector roots could not be removed: {}",
                     failure.what, also.what

@@ -5,6 +5,8 @@ pub mod facts;
 pub mod gather;
 pub mod plan;
 pub mod request;
+#[cfg(test)]
+mod sweep;
 pub mod transact;
 
 pub use plan::{Facts, Plan, plan};

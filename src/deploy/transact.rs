@@ -15,10 +15,11 @@ use crate::guard::{Outcome, State};
 use crate::model::TxId;
 use crate::report::event::{Event, Line, Stage};
 
-/// Time between two attempts to reach a machine.
-const RETRY: Duration = Duration::from_millis(500);
 /// Time that one confirmation has.
 const CONFIRM: Duration = Duration::from_secs(20);
+
+/// How often a guard that can be reached and does not answer is asked again.
+const ATTEMPTS: usize = 5;
 
 /// What has been heard of a transaction so far.
 #[derive(Debug, Default)]
@@ -53,8 +54,9 @@ impl Heard {
                     self.id = Some(id);
                 }
                 Reply::Following(None) => self.none = true,
-                Reply::Refused(failure) => self.refused = Some(failure),
-                Reply::Granted(_) | Reply::Status(_) => {}
+                // What has begun cannot be refused any more: then it is only this stream that ends.
+                Reply::Refused(failure) if !self.begun => self.refused = Some(failure),
+                Reply::Refused(_) | Reply::Granted(_) | Reply::Status(_) => {}
             }
             return Calls::Nothing;
         }
@@ -114,12 +116,10 @@ pub fn transact(x: &Executor<'_>, plan: &Plan, id: &TxId) -> Result<Outcome, Fai
     let confirms = plan.options.confirm.is_some();
     let mut heard = Heard { id: Some(id.clone()), ..Heard::default() };
     let begun = listen(x, confirms, &mut heard, |on_line| x.target.begin(&plan.guard, &spec, on_line));
-    match begun {
-        // It never began; whether the guard was reached at all does not matter then.
-        Err(failure) if !heard.begun && failure.exit != Exit::Unreachable => {
-            Err(heard.refused.unwrap_or(failure))
-        }
-        begun => conclude(x, id, confirms, heard, begun),
+    match heard.refused {
+        Some(refused) => Err(refused),
+        // An error does not tell whether it began: the guard knows.
+        None => conclude(x, id, confirms, heard, begun),
     }
 }
 
@@ -170,7 +170,9 @@ fn confirm(x: &Executor<'_>, id: &TxId, token: &str, over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         match x.target.confirm(id, token, CONFIRM) {
             Ok(()) => return,
-            Err(failure) if matches!(failure.exit, Exit::Unreachable | Exit::Internal) => clock::sleep(RETRY),
+            Err(failure) if matches!(failure.exit, Exit::Unreachable | Exit::Internal) => {
+                clock::sleep(x.retry);
+            }
             Err(failure) => {
                 if !over.load(Ordering::Relaxed) {
                     (x.tell)(Event::Warning { text: format!("the confirmation was refused: {failure}") });
@@ -187,45 +189,55 @@ fn conclude(
     id: &TxId,
     confirms: bool,
     mut heard: Heard,
-    mut ended: Result<(), Failure>,
+    begun: Result<(), Failure>,
 ) -> Result<Outcome, Failure> {
     let lost = clock::start();
-    loop {
+    let mut failure = begun.err();
+    let mut cancelled = false;
+    for attempt in 1.. {
         if let Some(outcome) = heard.outcome {
             return Ok(outcome);
         }
         if heard.none || heard.refused.is_some() {
-            // Of a transaction that began the guard would know: this one did not.
-            let refused = heard.refused.unwrap_or_else(|| Failure::refused("the transaction did not begin"));
-            return Err(ended.err().unwrap_or(refused));
+            return Err(not_begun(cancelled, failure, heard.refused));
         }
         if (x.interrupted)() {
-            return Err(detach(x, id, heard.armed()));
+            if heard.armed() || cancelled {
+                return Err(detached(x, id));
+            }
+            cancelled = true;
+            // Whether there was still something to cancel the end tells, which is awaited.
+            failure = x.target.cancel(x.operator).err().or(failure);
         }
-        if lost.elapsed() > x.patience {
-            return Err(unknown(x.target, id, ended.err()));
+        let reached = failure.as_ref().is_some_and(|f| f.exit != Exit::Unreachable);
+        if lost.elapsed() > x.patience || (reached && attempt > ATTEMPTS) {
+            return Err(unknown(x.target, id, failure));
         }
-        (x.tell)(Event::Notice {
-            text: format!("contact with {} was lost; attaching again", x.target.name()),
-        });
-        clock::sleep(RETRY);
-        ended = listen(x, confirms, &mut heard, |on_line| x.target.follow(Some(id), on_line));
+        if !cancelled {
+            let text = format!("contact with {} was lost; attaching again", x.target.name());
+            (x.tell)(Event::Notice { text });
+        }
+        clock::sleep(x.retry);
+        let ended =
+            listen(x, confirms && !cancelled, &mut heard, |on_line| x.target.follow(Some(id), on_line));
+        // Why it was lost tells more than that there was nothing to attach to.
+        failure = ended.err().filter(|_| !heard.none && heard.refused.is_none()).or(failure);
     }
+    Err(unknown(x.target, id, failure))
 }
 
-/// The person at the terminal leaves: before anything could change the transaction is cancelled, afterwards it goes on.
-fn detach(x: &Executor<'_>, id: &TxId, armed: bool) -> Failure {
-    let host = x.target.name();
-    if !armed {
-        return match x.target.cancel(x.operator) {
-            Ok(_) => Failure::refused("interrupted; nothing was changed"),
-            Err(failure) => Failure::refused(format!(
-                "interrupted, and the transaction could not be cancelled: {}",
-                failure.what
-            )),
-        };
+/// Of a transaction that began the guard would know: this one did not.
+fn not_begun(cancelled: bool, why: Option<Failure>, refused: Option<Failure>) -> Failure {
+    if cancelled {
+        return Failure::refused("interrupted; nothing was changed");
     }
-    Failure::new(Exit::Inconclusive, format!("detached: transaction {id} goes on, on {host}"))
+    why.or(refused).unwrap_or_else(|| Failure::refused("the transaction did not begin"))
+}
+
+/// The person at the terminal leaves, and the transaction, which may have changed something already, goes on.
+fn detached(x: &Executor<'_>, id: &TxId) -> Failure {
+    let what = format!("detached: transaction {id} goes on, on {}", x.target.name());
+    Failure::new(Exit::Inconclusive, what)
         .hint("`nqd follow` attaches again and confirms, `nqd cancel` rolls back now")
 }
 

@@ -3,7 +3,10 @@
 #![allow(missing_docs, reason = "only tests use it")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::machine::{
@@ -96,6 +99,15 @@ pub struct FakeMachine {
     confirm_sent: bool,
     pub asks: Vec<Ask>,
     pub foreign: Option<StorePath>,
+    /// Transactions whose paths are kept from the garbage collector.
+    pub roots: BTreeSet<TxId>,
+    /// Hears all events.
+    pub listener: Option<Box<dyn FnMut(Event) + Send>>,
+    /// Where confirmations and cancellations come from, if not by themselves, and for how long (of real time) a
+    /// confirmation is awaited.
+    pub operator: Option<(Receiver<Ask>, Duration)>,
+    /// Whether an operator reaches the machine.
+    pub reachable: Arc<AtomicBool>,
     answers: Vec<Signal>,
     starts: u32,
     midway: bool,
@@ -128,6 +140,10 @@ impl FakeMachine {
             confirm_sent: false,
             asks: Vec::new(),
             foreign: None,
+            roots: BTreeSet::new(),
+            listener: None,
+            operator: None,
+            reachable: Arc::new(AtomicBool::new(true)),
             answers: Vec::new(),
             starts: 0,
             midway: false,
@@ -141,20 +157,34 @@ impl FakeMachine {
 
     /// The journal's first record for deploying `candidate`, as the guard's `begin` writes it.
     pub fn planned(&mut self, candidate: &StorePath, options: Options) -> Record {
-        let start = self.triple_now();
-        let id = TxId::new("2026-11-22T06:03:01Z", [0, 0, u8::try_from(self.history.len()).unwrap()]);
+        let spec = Spec {
+            protocol: PROTOCOL,
+            id: TxId::new("2026-11-22T06:03:01Z", [0, 0, u8::try_from(self.history.len()).unwrap()]),
+            candidate: candidate.clone(),
+            activate: candidate.clone(),
+            start: self.triple_now(),
+            boot_id: self.boot_id_now(),
+            options,
+            origin: Origin::default(),
+        };
+        self.begin(spec)
+    }
+
+    /// The same for a transaction that was asked for.
+    pub fn begin(&mut self, spec: Spec) -> Record {
+        self.confirm_sent = false;
         let record = Record {
-            id: id.clone(),
+            id: spec.id.clone(),
             boot_id: self.boot_id_now(),
             state: State::Planned,
             previous: self.running.clone(),
-            candidate: candidate.clone(),
+            candidate: spec.candidate.clone(),
             guard: "/nix/store/guard".into(),
             format: 1,
             began: self.wall(),
             entered: BootTime(self.now.get()),
             deadline: None,
-            start: start.clone(),
+            start: self.triple_now(),
             manifest: None,
             activated: false,
             installing: false,
@@ -162,16 +192,7 @@ impl FakeMachine {
             reason: None,
             degraded: false,
             outcome: None,
-            spec: Spec {
-                protocol: PROTOCOL,
-                id: id.clone(),
-                candidate: candidate.clone(),
-                activate: candidate.clone(),
-                start,
-                boot_id: self.boot_id_now(),
-                options,
-                origin: Origin::default(),
-            },
+            spec,
         };
         self.journal = Some(record.clone());
         record
@@ -204,6 +225,17 @@ impl FakeMachine {
 
     pub fn boot_id_now(&self) -> BootId {
         BootId::parse(&format!("00000000-0000-0000-0000-{:012}", self.boot)).unwrap()
+    }
+
+    /// What the operator asks for. If nothing comes the transaction's own time goes on.
+    fn asked(&mut self) -> Option<Ask> {
+        let confirm = Ask::Confirm { token_is_right: true, connected: None };
+        let Some((asks, patience)) = self.operator.as_ref().filter(|_| self.confirms) else {
+            return self.confirms.then_some(confirm);
+        };
+        let ask = asks.recv_timeout(*patience).ok();
+        self.confirms = ask.is_some();
+        ask
     }
 
     /// Counts a step that only reads.
@@ -286,9 +318,9 @@ impl Prober for FakeMachine {
         }
         let proving =
             self.journal.as_ref().is_some_and(|j| matches!(j.state, State::Probing | State::Soaking));
-        if proving && self.confirms && self.systems[&self.running].network && !self.confirm_sent {
-            self.confirm_sent = true;
-            let ask = Ask::Confirm { token_is_right: true, connected: None };
+        let listens = proving && self.systems[&self.running].network && !self.confirm_sent;
+        if let Some(ask) = listens.then(|| self.asked()).flatten() {
+            self.confirm_sent = matches!(ask, Ask::Confirm { .. });
             signals.push(Signal::Asked { id: 0, ask });
         }
         self.now.set(if signals.is_empty() { until.0.max(self.now.get() + 1) } else { self.now.get() + 1 });
@@ -316,7 +348,12 @@ impl Machine for FakeMachine {
             .map(|n| format!(r#""{n}":{{"probe":{{"kind":"tcp","host":"localhost","port":1}}}}"#))
             .collect();
         let manifest = format!(r#"{{"version":1,"checks":{{{}}}}}"#, checks.join(","));
-        self.step("describe", || Described { manifest: Some(manifest), ..Described::new(system.clone()) })
+        self.step("describe", || Described {
+            manifest: Some(manifest),
+            switchable: true,
+            system: Some(crate::model::System::parse("x86_64-linux").unwrap()),
+            ..Described::new(system.clone())
+        })
     }
     fn has_unit(&self, system: &StorePath, unit: &UnitName) -> Result<bool, Fault> {
         self.step("has unit", || self.systems[system].units.contains_key(unit))
@@ -345,6 +382,7 @@ impl Machine for FakeMachine {
                     if target.test_works {
                         m.etc = system.clone();
                         if !m.midway {
+                            m.reachable.store(target.network, Ordering::SeqCst);
                             m.running = system;
                         }
                         m.starts += 1;
@@ -405,14 +443,44 @@ impl Machine for FakeMachine {
         self.act("cancel jobs", |_| ())
     }
     fn arm(&mut self, _: &Record) -> Result<(), Fault> {
-        self.act("arm", |m| m.armed = true)
+        self.act("arm", |m| m.armed = true)?;
+        self.emit(Event::Armed { token: "token".to_owned() });
+        Ok(())
     }
-    fn disarm(&mut self, _: &Record) -> Result<(), Fault> {
-        self.act("disarm", |m| m.armed = false)
+    fn disarm(&mut self, record: &Record) -> Result<(), Fault> {
+        self.act("disarm", |m| {
+            m.armed = false;
+            m.roots.remove(&record.id);
+        })
     }
     fn reboot(&mut self) -> Result<(), Fault> {
         self.act("reboot", Self::power_cycle)
     }
     fn reply(&mut self, _: u64, _: Result<String, String>) {}
-    fn emit(&mut self, _: Event) {}
+    fn emit(&mut self, event: Event) {
+        if let Some(listener) = &mut self.listener {
+            listener(event);
+        }
+    }
+}
+
+/// DESIGN's promise: the machine is as it was, or all of it is the candidate and the candidate is good.
+pub fn promise(m: &FakeMachine, start: &Triple, candidate: &System, what: &str) {
+    let journal = m.journal.as_ref().unwrap();
+    let log = m.log.borrow().join(", ");
+    let now = m.triple_now();
+    let context = format!("{what}: ended {:?}, machine {now:?}\nsteps: {log}", journal.state);
+    assert!(journal.ended(), "not ended\n{context}");
+    assert!(!matches!(journal.state, State::Held | State::Superseded), "{context}");
+    let as_before = now == *start;
+    let profile = &now.profile.as_ref().unwrap().path;
+    let all_candidate =
+        now.running == path('b') && *profile == path('b') && now.boot_default.path() == Some(profile);
+    let good = candidate.network && candidate.checks["web"] && candidate.test == SwitchHow::Exited(0);
+    assert!(as_before || (all_candidate && good && candidate.boot == SwitchHow::Exited(0)), "{context}");
+    assert_eq!(m.etc, m.running, "{context}");
+    assert!(m.generations.contains_key(&1), "a generation was deleted\n{context}");
+    let committed = matches!(journal.state, State::Committed | State::CommittedDegraded);
+    assert_eq!(committed, all_candidate, "reported otherwise than it is\n{context}");
+    assert_eq!(journal.outcome.as_ref().unwrap().runs, now.running, "{context}");
 }

@@ -9,6 +9,8 @@ pub mod env;
 pub mod etc_identity;
 #[cfg(test)]
 pub mod fake_machine;
+#[cfg(test)]
+pub mod fake_operator;
 pub mod files;
 pub mod gather;
 pub mod host;

@@ -2,7 +2,7 @@
 //! each the promise is checked.
 
 use super::{Options, Outcome, Reason, Record, State, Transaction, recovery};
-use crate::effects::fake_machine::{FakeMachine, Injection, System, path, units};
+use crate::effects::fake_machine::{FakeMachine, Injection, System, path, promise, units};
 use crate::effects::machine::{Ask, SwitchHow};
 use crate::exit::Exit;
 use crate::model::Seconds;
@@ -43,27 +43,6 @@ fn candidates() -> Vec<(&'static str, System, State)> {
     ]
 }
 
-/// DESIGN's promise: the machine is as it was, or all of it is the candidate and the candidate is good.
-fn promise(m: &FakeMachine, start: &Record, candidate: &System, what: &str) {
-    let journal = m.journal.as_ref().unwrap();
-    let log = m.log.borrow().join(", ");
-    let now = m.triple_now();
-    let context = format!("{what}: ended {:?}, machine {now:?}\nsteps: {log}", journal.state);
-    assert!(journal.ended(), "not ended\n{context}");
-    assert!(!matches!(journal.state, State::Held | State::Superseded), "{context}");
-    let as_before = now == start.start;
-    let profile = &now.profile.as_ref().unwrap().path;
-    let all_candidate =
-        now.running == path('b') && *profile == path('b') && now.boot_default.path() == Some(profile);
-    let good = candidate.network && candidate.checks["web"] && candidate.test == SwitchHow::Exited(0);
-    assert!(as_before || (all_candidate && good && candidate.boot == SwitchHow::Exited(0)), "{context}");
-    assert_eq!(m.etc, m.running, "{context}");
-    assert!(m.generations.contains_key(&1), "a generation was deleted\n{context}");
-    let committed = matches!(journal.state, State::Committed | State::CommittedDegraded);
-    assert_eq!(committed, all_candidate, "reported otherwise than it is\n{context}");
-    assert_eq!(journal.outcome.as_ref().unwrap().runs, now.running, "{context}");
-}
-
 /// The next guard: on the same boot after a kill, or after a power cut. Recovery itself may be struck.
 fn recover(m: &mut FakeMachine, power_cut: bool, again: Option<(usize, Injection)>) {
     m.revive();
@@ -94,7 +73,7 @@ fn without_faults_each_ends_as_it_should() {
         let start = m.planned(&path('b'), Options::default());
         let outcome = Transaction::new(&mut m, start.clone()).run().unwrap();
         assert_eq!(outcome.state, expected, "{name}: {}", outcome.summary());
-        promise(&m, &start, &candidate, name);
+        promise(&m, &start.start, &candidate, name);
         assert_eq!(m.history.len(), 1, "{name}");
         assert!(!m.armed, "{name}: the dead man's timer still runs");
     }
@@ -116,7 +95,7 @@ fn a_fault_at_every_step_keeps_the_promise() {
                     }
                     promise(
                         &m,
-                        &start,
+                        &start.start,
                         &candidate,
                         &format!("{name}, {injection:?} at {k}, power cut {power_cut}"),
                     );
@@ -143,7 +122,7 @@ fn a_second_kill_at_every_step_of_the_recovery_keeps_it_too() {
                     }
                     promise(
                         &m,
-                        &start,
+                        &start.start,
                         &candidate,
                         &format!("{name}, killed at {k}, then at {again}, {power_cut}"),
                     );

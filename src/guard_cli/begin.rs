@@ -8,13 +8,13 @@ use crate::effects::files::Lock;
 use crate::effects::machine::Fault;
 use crate::effects::runner::{Cmd, Runner};
 use crate::effects::systemd::Systemd;
-use crate::effects::this_machine::{prepare, read_journal, write_first};
+use crate::effects::this_machine::{ThisMachine, prepare, read_journal, write_first};
 use crate::effects::{clock, env, layout, system_files};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::admit::{Found, admit};
 use crate::guard::protocol::Reply;
-use crate::guard::{Record, Spec, State, record};
+use crate::guard::{Record, Spec, State, record, recovery};
 use crate::health::Manifest;
 use crate::model::StorePath;
 use crate::model::store_path::STORE_DIR;
@@ -35,9 +35,11 @@ pub(super) fn begin() -> Result<Exit, Failure> {
     sync_store(&found.triple.running, &runner)?;
     let record = first_record(spec, &found, guard);
     write_first(&record)?;
-    // From here on the unfinished journal is the lock.
+    if let Err(failure) = start(&runner, &record) {
+        return Err(take_back(&runner, record, failure));
+    }
+    // From here on the unfinished journal is the lock; the guard waits for ours.
     drop(lock);
-    start(&runner, &record)?;
     say(&Reply::Begun(record.id.clone()))?;
     watch::stream(&record.id)
 }
@@ -144,6 +146,22 @@ fn first_record(spec: Spec, found: &Found, guard: PathBuf) -> Record {
         degraded: false,
         outcome: None,
         spec,
+    }
+}
+
+/// What was recorded and could not be started is ended, so that nobody finds it unfinished.
+fn take_back(runner: &Runner, record: Record, failure: Failure) -> Failure {
+    let systemd = Systemd::new(runner.clone(), record.previous.clone());
+    let ended = systemd
+        .kill(&layout::guard_unit(&record.id))
+        .map_err(|e| Fault::new("killing the guard", e))
+        .and_then(|()| ThisMachine::for_transaction(&record, runner.clone()))
+        .and_then(|mut machine| recovery::recover(&mut machine, record));
+    match ended {
+        Ok(_) => failure,
+        Err(also) => {
+            Failure { what: format!("{}\nand it could not be taken back: {also}", failure.what), ..failure }
+        }
     }
 }
 

@@ -25,16 +25,26 @@ pub(super) fn follow(id: Option<&TxId>) -> Result<Exit, Failure> {
     recover_if_dead()?;
     let record = read_journal()?;
     let found = record.map(|r| r.id);
-    if id.is_some() && id != found.as_ref() {
-        return Err(
-            Failure::refused("the machine's last transaction is another one").hint("nqd status shows it")
-        );
+    if let Some(id) = id.filter(|id| found.as_ref() != Some(*id)) {
+        return earlier(id);
     }
     say(&Reply::Following(found.clone()))?;
     match found {
         Some(id) => stream(&id),
         None => Ok(Exit::Ok),
     }
+}
+
+/// A transaction that is not the machine's last one: the history knows how it ended.
+fn earlier(id: &TxId) -> Result<Exit, Failure> {
+    let evidence = last_evidence(id)?.ok_or_else(|| {
+        Failure::refused(format!("there was no transaction {id} on this machine"))
+            .hint("nqd status shows the last one")
+    })?;
+    say(&Reply::Following(Some(id.clone())))?;
+    tell(Event::Outcome { outcome: evidence.outcome.clone() })?;
+    tell(Event::Evidence { evidence: Box::new(evidence) })?;
+    Ok(Exit::Ok)
 }
 
 /// Prints the events of a transaction to its end, then its outcome and record as they were persisted.

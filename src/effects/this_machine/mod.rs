@@ -112,13 +112,19 @@ impl Prober for ThisMachine {
     }
 }
 
-/// Removes the garbage collector roots of a transaction, the operator's and ours.
+/// Roots of a transaction that never began are kept no longer: its operator died, and nobody else knows of them.
+const ABANDONED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Removes the garbage collector roots of a transaction, the operator's and ours, and those that were abandoned.
 fn release_roots(id: &TxId) -> io::Result<()> {
     let dir = Path::new(layout::ROOTS);
     let prefix = format!("{id}-");
     for entry in fs::read_dir(dir).map_err(files::at(dir))? {
         let entry = entry.map_err(files::at(dir))?;
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+        let made = fs::symlink_metadata(entry.path()).and_then(|m| m.modified()).map_err(files::at(dir))?;
+        // A clock that went back says nothing about age.
+        let abandoned = made.elapsed().is_ok_and(|age| age > ABANDONED);
+        if abandoned || entry.file_name().to_string_lossy().starts_with(&prefix) {
             files::remove(&entry.path())?;
         }
     }
