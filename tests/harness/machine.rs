@@ -8,8 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::base;
 use super::run::{cache, run, sh, try_run, until};
+use super::{base, nix_new};
 
 /// A machine. It is switched off and gone when this is dropped.
 ///
@@ -57,6 +57,9 @@ impl Machine {
             "-c",
             "chown -R deploy: /home/deploy; chmod 700 /home/deploy/.ssh /root/.ssh",
         ]);
+        if nix_new::wanted() {
+            nix_new::install(&machine.root());
+        }
         machine.write("/etc/harness/address", &format!("{}/30\n", machine.address()));
         machine
     }

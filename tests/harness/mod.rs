@@ -5,6 +5,7 @@
 
 pub mod base;
 pub mod machine;
+pub mod nix_new;
 pub mod operator;
 pub mod run;
 

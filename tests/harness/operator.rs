@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::machine::Machine;
+use super::nix_new;
 use super::run::{cache, run, try_run};
 
 /// An operator.
@@ -86,7 +87,9 @@ impl Operator {
 
     /// Its `PATH`.
     pub fn path(&self) -> String {
-        format!("{}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", self.dir.path().display())
+        let nix =
+            if nix_new::wanted() { format!("{}/bin:", nix_new::tree().display()) } else { String::new() };
+        format!("{}/bin:{nix}/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", self.dir.path().display())
     }
 
     /// Replaces the systems of the flake: `hosts` is what stands between the braces of hosts.nix.

@@ -83,9 +83,7 @@ fn no_space() {
     let (operator, machine, first) = start(PLAIN);
     operator.hosts(&format!(r#"web = nixos {{ name = "web"; version = "2"; units."big.service" = "[Service]\nExecStart=/bin/true\n#{}\n"; }};"#, "x".repeat(100_000)));
     let filler = machine.fill_disk("/nix");
-    let ended =
-        operator.deploy(&machine, "web", &[]).expect(42, &["No space left on device", "nix-collect-garbage"]);
-    assert_eq!(ended.stdout, "", "without Nix's answer there is no plan");
+    operator.deploy(&machine, "web", &[]).expect(42, &["No space left on device", "nix-collect-garbage"]);
     operator.on(&machine, &["status"]).expect(0, &["generation 1"]);
     // A little room, enough for Nix but not for the system.
     std::fs::File::options()
