@@ -68,9 +68,14 @@ impl CheckReport {
 
     /// "web (http 500; passed before)".
     pub fn describe(&self) -> String {
-        match self.baseline {
-            Some(b) => format!("{} ({}; {})", self.name, self.message, b.words()),
-            None => format!("{} ({})", self.name, self.message),
+        format!("{} {}", self.name, self.details())
+    }
+
+    /// "(http 500; passed before)"; how it was before only where that is news.
+    pub fn details(&self) -> String {
+        match self.baseline.filter(|b| self.standing != Standing::Passing || *b != Baseline::Passed) {
+            Some(before) => format!("({}; {})", self.message, before.words()),
+            None => format!("({})", self.message),
         }
     }
 }

@@ -130,12 +130,8 @@ impl Human {
             Standing::Pending => return,
         };
         let word = style(word).for_stderr().fg(colour);
-        let text = printable(&report.describe(), false);
-        self.line(&format!(
-            "{name}check {} {word}: {}",
-            report.name,
-            text.strip_prefix(&report.name).unwrap_or(&text).trim()
-        ));
+        let details = printable(&report.details(), false);
+        self.line(&format!("{name}check {} {word} {details}", report.name));
     }
 
     fn notes(&mut self, name: &str, outcome: &Outcome) {

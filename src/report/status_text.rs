@@ -26,7 +26,8 @@ pub fn render(name: &str, facts: &TargetFacts) -> String {
     if let Some(how) = triple.diverged(&facts.profile_specialisations) {
         out.push(row("diverged", &how));
     }
-    out.extend(last(facts.status.as_ref()).iter().map(|line| row("last", line)));
+    let labels = std::iter::once("last").chain(std::iter::repeat(""));
+    out.extend(labels.zip(last(facts.status.as_ref())).map(|(label, line)| row(label, &line)));
     out.join("\n")
 }
 

@@ -138,6 +138,7 @@ impl Machine {
             self.leader().is_some() && self.try_exec("systemctl is-active multi-user.target").status.success()
         };
         until("the machine's boot", Duration::from_secs(60), up);
+        self.remember("leader", self.leader().unwrap());
     }
 
     /// Notes a process, for whoever has to clean up after a harness that was killed.
@@ -361,6 +362,8 @@ fn remove_leftovers(name: &str, dir: &Path) {
         leader_of(nspawn).map(kill);
         kill(nspawn);
     }
+    // It outlives an nspawn that was killed.
+    pid("leader", "systemd").map(kill);
     pid("holder", "sleep").map(kill);
     let veth = format!("/sys/class/net/ve-{name}");
     until("the end of a left-over machine", Duration::from_secs(10), || !Path::new(&veth).exists());

@@ -64,6 +64,10 @@ impl Operator {
         operator
     }
 
+    pub fn program(&self) -> &Path {
+        &self.nqd
+    }
+
     pub fn key(&self) -> PathBuf {
         self.dir.path().join("key")
     }
