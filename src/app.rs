@@ -154,9 +154,7 @@ impl App {
         let Some(file) = memory(name) else { return Ok(()) };
         let text = serde_json::to_string(&Remembered { reach: reach.clone() })
             .map_err(|e| internal("remembering a host", e))?;
-        file.parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .map_err(|e| internal("remembering a host", e))?;
+        file.parent().map_or(Ok(()), files::make_dirs).map_err(|e| internal("remembering a host", e))?;
         files::write_durable(&file, text.as_bytes(), 0o600).map_err(|e| internal("remembering a host", e))
     }
 

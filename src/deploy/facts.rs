@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::guard::protocol::Status;
 use crate::model::{BootId, Described, Generation, StorePath, Triple};
+use crate::nix::PathInfo;
 
 /// What one evaluation of a host yields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,16 +60,6 @@ impl Revision {
         let dirty = if self.dirty { "-dirty" } else { "" };
         self.commit.as_ref().map(|c| format!("{}{dirty}", c.get(..12).unwrap_or(c)))
     }
-}
-
-/// A path of a closure and its size as a NAR, which is close to what it takes on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PathInfo {
-    /// The path.
-    pub path: StorePath,
-    /// Bytes.
-    pub nar_size: u64,
 }
 
 /// The candidate, wherever it lies.

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use super::facts::{Candidate, DryActivation, Evaluation, PathInfo, Revision, TargetFacts};
+use super::facts::{Candidate, DryActivation, Evaluation, Revision, TargetFacts};
 use super::plan::{Copying, Facts};
 use super::request::{Asked, Reach, Request, Source};
 use crate::effects::clock;
@@ -16,6 +16,7 @@ use crate::guard::PROTOCOL;
 use crate::guard::admit::suits;
 use crate::model::{Described, StorePath};
 use crate::nix::FlakeHost;
+use crate::nix::PathInfo;
 use crate::report::event::{Event, Stage};
 
 /// Makes the target that is reached so.

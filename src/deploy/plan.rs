@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Candidate, DryActivation, PathInfo, Revision, TargetFacts};
+use super::facts::{Candidate, DryActivation, Revision, TargetFacts};
 use super::request::{Reach, Request, Source};
 use crate::closure::ClosureDiff;
 use crate::exit::Exit;
@@ -14,6 +14,7 @@ use crate::guard::admit::suits;
 use crate::guard::{Options, Origin, PROTOCOL, Spec};
 use crate::health::{Level, Manifest};
 use crate::model::{BootId, HostName, StorePath, Triple, TxId, boot_proof};
+use crate::nix::PathInfo;
 
 /// The version of [`Plan`].
 pub const VERSION: u32 = 1;

@@ -15,13 +15,14 @@ use super::gather::{Purpose, RemoteSystem};
 use super::machine::{Ask, Machine};
 use super::nix::{BuildOn, Nix};
 use super::target::{OnLine, RemoteStore, Target};
-use crate::deploy::facts::{Evaluation, PathInfo, Revision, TargetFacts};
+use crate::deploy::facts::{Evaluation, Revision, TargetFacts};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::admit::{Found, admit};
 use crate::guard::protocol::{Reply, Status};
 use crate::guard::{PROTOCOL, Spec, Transaction};
 use crate::model::{Address, Described, StorePath, System, TxId};
+use crate::nix::PathInfo;
 use crate::nix::{FlakeHost, FlakeRef};
 use crate::report::event::{Event, Line, VERSION};
 

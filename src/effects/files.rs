@@ -54,6 +54,11 @@ pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(at(path))
 }
 
+/// Makes a directory and those above it; for an operator's own files.
+pub fn make_dirs(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path).map_err(at(path))
+}
+
 /// Replaces a file's content in one step, durably.
 pub fn write_durable(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let new = path.with_extension("new");

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use super::layout;
 use super::shell::quote;
-use crate::deploy::facts::{PathInfo, TargetFacts};
+use crate::deploy::facts::TargetFacts;
 use crate::failure::Failure;
 use crate::guard::protocol::Reply;
 use crate::model::boot_default::BootFiles;
 use crate::model::described::{LINKS, TEXT_FILES};
 use crate::model::{BootDefault, BootId, Described, Generation, StorePath, Triple};
+use crate::nix::PathInfo;
 
 /// Functions that both scripts use. `text KEY FILE` and `link KEY FILE` report what is there.
 const FUNCTIONS: &str = r#"tab=$(printf '\t')

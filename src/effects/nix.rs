@@ -5,9 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::target::RemoteStore;
-use crate::deploy::facts::{Evaluation, PathInfo, Revision};
+use crate::deploy::facts::{Evaluation, Revision};
 use crate::failure::Failure;
 use crate::model::{Described, StorePath, System};
+use crate::nix::PathInfo;
 use crate::nix::{FlakeHost, FlakeRef};
 
 /// Where a system is built.

@@ -6,3 +6,4 @@ pub mod internal_json;
 pub mod path_info;
 
 pub use flake_ref::{FlakeHost, FlakeRef};
+pub use path_info::PathInfo;

@@ -2,11 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::deploy::facts::PathInfo;
 use crate::model::StorePath;
+
+/// A path of a closure and its size as a NAR, which is close to what it takes on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathInfo {
+    /// The path.
+    pub path: StorePath,
+    /// Bytes.
+    pub nar_size: u64,
+}
 
 /// Why an answer cannot be used.
 #[derive(Debug, Error)]
