@@ -348,3 +348,6 @@ fn warnings(request: &Request, facts: &Facts, missing: u64) -> Vec<String> {
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests;
