@@ -10,7 +10,7 @@ use super::run::{cache, run, sh};
 const PACKAGES: &str =
     "systemd,systemd-sysv,dbus,openssh-server,iproute2,ca-certificates,sudo,opendoas,strace,procps";
 /// What a changed recipe must change, so that old images are not used.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 /// Size of a machine's file system.
 const SIZE: &str = "2G";
 
@@ -47,6 +47,8 @@ fn make(dir: &Path, image: &Path) {
         "cd {at}
         rm -rf var/cache/apt/* var/lib/apt/lists/* usr/share/doc usr/share/man usr/share/locale usr/share/i18n
         rm -rf etc/systemd/system etc/machine-id etc/hostname etc/ssh/ssh_host_*_key* var/log/*
+        # It fails now and then in a container, and would be an old failure that a test does not expect.
+        find . -xdev -name 'systemd-update-utmp-runlevel.service' -delete
         mkdir -p etc/nix etc/harness root/.ssh boot nix/var/nix/profiles home/deploy
         : > etc/machine-id"
     ));
