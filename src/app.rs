@@ -31,6 +31,7 @@ pub struct App {
     /// `user@machine` of whoever runs this.
     pub operator: String,
     interrupt: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
     password: Mutex<Option<Password>>,
     scratch: scratch::Dir,
 }
@@ -55,15 +56,22 @@ pub fn main() -> ExitCode {
 
 impl App {
     fn new(reporter: Arc<Reporter>) -> Result<Self, Failure> {
-        let interrupt = Arc::new(AtomicBool::new(false));
+        let (interrupt, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
         {
-            signal_hook::flag::register(signal, interrupt.clone())
-                .map_err(|e| internal("listening for signals", e))?;
+            for flag in [&interrupt, &stop] {
+                signal_hook::flag::register(signal, flag.clone())
+                    .map_err(|e| internal("listening for signals", e))?;
+            }
         }
         let scratch =
             scratch::Dir::new().map_err(|e| internal("making a directory for the connection", e))?;
-        Ok(Self { reporter, operator: env::operator(), interrupt, password: Mutex::default(), scratch })
+        Ok(Self { reporter, operator: env::operator(), interrupt, stop, password: Mutex::default(), scratch })
+    }
+
+    /// Whether anybody ever asked us to stop: what has not begun is not begun any more.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// Whether somebody has asked us to stop. Asking answers the request: what comes after it may run.

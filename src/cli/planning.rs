@@ -11,6 +11,7 @@ use crate::deploy::request::Reach;
 use crate::deploy::{Asked, Plan, plan};
 use crate::effects::nix_cli::NixCli;
 use crate::effects::target::Target;
+use crate::effects::terminal;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::Outcome;
@@ -80,10 +81,10 @@ pub(super) fn confirm(app: &App, plans: &[&Plan], yes: bool) -> Result<(), Failu
         plans.iter().filter(|p| p.kind != Kind::Nothing).map(|p| p.name.as_str()).collect();
     let io = |e: std::io::Error| Failure::refused(format!("the answer could not be read: {e}"));
     write!(stderr(), "Deploy {}? [y/N] ", names.join(", ")).and_then(|()| stderr().flush()).map_err(io)?;
-    let mut answer = String::new();
-    stdin().read_line(&mut answer).map_err(io)?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
+    let answer = terminal::answer(&|| app.stopped()).map_err(io)?;
+    match answer.as_deref().map(str::trim) {
+        Some("y" | "Y" | "yes") => Ok(()),
+        None => Err(Failure::refused("interrupted; nothing was changed")),
         _ => Err(Failure::refused("declined")),
     }
 }
@@ -91,7 +92,11 @@ pub(super) fn confirm(app: &App, plans: &[&Plan], yes: bool) -> Result<(), Failu
 /// Executes plans one after another and shows how each ended.
 pub(super) fn execute_all(app: &App, planned: Vec<Planned>, saved: bool, patience: Duration) -> Vec<Exit> {
     let one = |Planned { plan, target }| {
-        let ended = execute(app, &plan, target.as_ref(), (saved, patience));
+        let ended = if app.stopped() {
+            Err(Failure::refused("interrupted; nothing was changed"))
+        } else {
+            execute(app, &plan, target.as_ref(), (saved, patience))
+        };
         conclude(app, &plan.name, ended)
     };
     planned.into_iter().map(one).collect()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::plan::{Kind, Plan, Step};
 use super::transact::transact;
 use crate::effects::clock;
+use crate::effects::gather::Purpose;
 use crate::effects::nix::{BuildOn, Nix};
 use crate::effects::target::Target;
 use crate::exit::Exit;
@@ -37,6 +38,7 @@ impl Executor<'_> {
     /// Executes all steps of a plan. An error means that the transaction did not begin, or that its end is not known.
     pub fn execute(&self, plan: &Plan, id: &TxId) -> Result<Outcome, Failure> {
         if plan.kind == Kind::Nothing {
+            self.still_so(plan)?;
             return Ok(nothing_to_do(plan));
         }
         if self.saved && plan.steps.contains(&Step::Copy) {
@@ -45,10 +47,26 @@ impl Executor<'_> {
         let mut outcome = None;
         for step in &plan.steps {
             if let Err(failure) = self.step(*step, plan, id, &mut outcome) {
+                // A wish to stop has been granted by now; letting go must not be stopped by it.
+                (self.interrupted)();
                 return Err(self.let_go(id, failure));
             }
         }
         outcome.ok_or_else(|| Failure::new(Exit::Internal, "the plan holds no transaction"))
+    }
+
+    /// A saved plan that says "nothing to do" says so of the machine as it was; otherwise the guard looks (DESIGN rule
+    /// 17).
+    fn still_so(&self, plan: &Plan) -> Result<(), Failure> {
+        if !self.saved {
+            return Ok(());
+        }
+        let now = self.target.gather(Purpose::Plan)?;
+        if now.triple == plan.start && now.boot_id == plan.boot_id {
+            return Ok(());
+        }
+        let what = "the plan is stale: it says that there is nothing to do, and the machine has changed";
+        Err(Failure::refused(what).hint("make a new plan"))
     }
 
     fn step(&self, step: Step, plan: &Plan, id: &TxId, outcome: &mut Option<Outcome>) -> Result<(), Failure> {

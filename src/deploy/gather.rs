@@ -4,7 +4,7 @@
 use std::thread;
 
 use super::facts::{Candidate, DryActivation, Evaluation, Revision, TargetFacts};
-use super::plan::{Copying, Facts};
+use super::plan::{Copying, Facts, busy};
 use super::request::{Asked, Reach, Request, Source};
 use crate::effects::clock;
 use crate::effects::gather::Purpose;
@@ -102,6 +102,8 @@ fn meet(tools: &Tools<'_>, reach: &Reach) -> Result<Met, Failure> {
         let target = (tools.target)(reach)?;
         target.connect()?;
         let facts = target.gather(Purpose::Plan)?;
+        // Nothing more is asked of a machine that is busy: even `dry-activate` takes the switch lock.
+        busy(&facts)?;
         Ok((target, facts))
     })
 }

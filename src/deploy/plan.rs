@@ -177,7 +177,6 @@ impl Plan {
 /// Makes the plan, or refuses. Pure.
 pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, Failure> {
     let (target, candidate) = (&facts.target, &facts.candidate);
-    busy(target)?;
     let activated = match (&request.settings.specialisation, &candidate.specialisation) {
         (Some(name), None) => return Err(no_such_specialisation(name, candidate)),
         (_, Some(specialisation)) => specialisation,
@@ -221,7 +220,8 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, Failure> {
     })
 }
 
-fn busy(target: &TargetFacts) -> Result<(), Failure> {
+/// Refuses while a transaction runs.
+pub(super) fn busy(target: &TargetFacts) -> Result<(), Failure> {
     let running = target.status.as_ref().filter(|s| s.alive).and_then(|s| s.record.as_ref());
     match running {
         Some(record) => {

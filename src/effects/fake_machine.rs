@@ -99,6 +99,8 @@ pub struct FakeMachine {
     confirm_sent: bool,
     pub asks: Vec<Ask>,
     pub foreign: Option<StorePath>,
+    /// Somebody's `dry-activate` holds the switch lock for so many looks, from the moment that this state is entered.
+    pub lock: Option<(State, u32)>,
     /// Transactions whose paths are kept from the garbage collector.
     pub roots: BTreeSet<TxId>,
     /// Hears all events.
@@ -110,6 +112,7 @@ pub struct FakeMachine {
     pub reachable: Arc<AtomicBool>,
     answers: Vec<Signal>,
     starts: u32,
+    looks: Cell<u32>,
     midway: bool,
     now: Cell<u64>,
     // The fault.
@@ -140,12 +143,14 @@ impl FakeMachine {
             confirm_sent: false,
             asks: Vec::new(),
             foreign: None,
+            lock: None,
             roots: BTreeSet::new(),
             listener: None,
             operator: None,
             reachable: Arc::new(AtomicBool::new(true)),
             answers: Vec::new(),
             starts: 0,
+            looks: Cell::new(0),
             midway: false,
             now: Cell::new(1000),
             steps: Cell::new(0),
@@ -225,6 +230,15 @@ impl FakeMachine {
 
     pub fn boot_id_now(&self) -> BootId {
         BootId::parse(&format!("00000000-0000-0000-0000-{:012}", self.boot)).unwrap()
+    }
+
+    /// Looks at the switch lock; each look brings its end nearer.
+    fn is_locked(&self) -> bool {
+        let state = self.journal.as_ref().map(|j| j.state);
+        let (from, looks) = self.lock.map_or((None, 0), |(s, n)| (Some(s), n));
+        let held = from == state && self.looks.get() < looks;
+        self.looks.set(self.looks.get() + u32::from(held));
+        held
     }
 
     /// What the operator asks for. If nothing comes the transaction's own time goes on.
@@ -338,6 +352,9 @@ impl Machine for FakeMachine {
     fn triple(&self) -> Result<Triple, Fault> {
         self.step("triple", || self.triple_now())
     }
+    fn running(&self) -> Result<StorePath, Fault> {
+        self.step("running", || self.running.clone())
+    }
     fn booted(&self) -> Result<Option<StorePath>, Fault> {
         self.step("booted", || None)
     }
@@ -368,12 +385,16 @@ impl Machine for FakeMachine {
         self.step("units in short", || self.units.clone())
     }
     fn foreign_switch(&self) -> Result<bool, Fault> {
-        self.step("foreign switch", || false)
+        let held = self.is_locked();
+        self.step("foreign switch", || held)
     }
     fn unit_log(&mut self, _: &UnitName, _: usize) -> Result<Vec<String>, Fault> {
         self.step("unit log", Vec::new)
     }
     fn switch(&mut self, system: &StorePath, action: Action, _: Duration) -> Result<SwitchEnd, Fault> {
+        if self.is_locked() {
+            return Ok(SwitchEnd { how: SwitchHow::Exited(11), failed_snippets: Vec::new() });
+        }
         let target = self.systems[system].clone();
         let system = system.clone();
         self.act(&format!("switch {} {}", system.short(), action.word()), move |m| {

@@ -61,7 +61,9 @@ pub fn make_dirs(path: &Path) -> io::Result<()> {
 
 /// Replaces a file's content in one step, durably.
 pub fn write_durable(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let new = path.with_extension("new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(".nqd-new");
+    let new = std::path::PathBuf::from(new);
     let options = OpenOptions::new()
         .write(true)
         .create(true)

@@ -22,7 +22,7 @@ text() {
   [ -e "$2" ] || return 0
   [ -r "$2" ] || { say unreadable "$2"; return 0; }
   say "$1" ''
-  while IFS= read -r line || [ -n "$line" ]; do say "$1" "$line"; done < "$2"
+  while IFS= read -r line || [ -n "$line" ]; do say "$1" "|$line"; done < "$2"
 }
 link() { [ -L "$2" ] && say "$1" "$(readlink "$2")"; return 0; }
 # What a generation's init belongs to: other tools wrap a system into a profile of their own.
@@ -163,9 +163,10 @@ impl<'a> Report<'a> {
         self.0.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// The lines of a file; the first value only says that it is there.
+    /// The lines of a file, each after a bar; the first value only says that it is there.
     fn text(&self, key: &str) -> Option<String> {
-        self.all(key).split_first().map(|(_, lines)| lines.join("\n"))
+        let line = |l: &&'a str| l.strip_prefix('|').unwrap_or(l);
+        self.all(key).split_first().map(|(_, lines)| lines.iter().map(line).collect::<Vec<_>>().join("\n"))
     }
 
     fn path(&self, key: &str) -> Result<Option<StorePath>, Failure> {
@@ -280,14 +281,12 @@ fn boot_files(report: &Report<'_>) -> Result<BootFiles, Failure> {
     })
 }
 
-/// Names and texts of boot entries. Each text begins with an empty line, which marks that the file is there.
+/// Names and texts of boot entries. Each text begins with an empty value, which marks that the file is there.
 fn entries(report: &Report<'_>) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     for line in report.all("entry-line") {
-        match (line.is_empty(), texts.last_mut()) {
-            (false, Some(text)) => {
-                *text = format!("{text}{line}\n");
-            }
+        match (line.strip_prefix('|'), texts.last_mut()) {
+            (Some(line), Some(text)) => *text = format!("{text}{line}\n"),
             _ => texts.push(String::new()),
         }
     }
@@ -321,12 +320,12 @@ mod tests {
 
     fn gathered(more: &str) -> String {
         format!(
-            "uid\t0\nhost\t\nhost\tweb\nboot-id\t\nboot-id\t6600d058-bc74-4f75-b6e4-532f8a2d456e\nrunning.path\t{A}\n\
-             running.system\t\nrunning.system\tx86_64-linux\nrunning.switchable\tyes\nprofile-link\tsystem-7-link\n\
+            "uid\t0\nhost\t\nhost\t|web\nboot-id\t\nboot-id\t|6600d058-bc74-4f75-b6e4-532f8a2d456e\nrunning.path\t{A}\n\
+             running.system\t\nrunning.system\t|x86_64-linux\nrunning.switchable\tyes\nprofile-link\tsystem-7-link\n\
              profile.path\t{A}\ngeneration-link\tsystem-10-link\ngeneration-link\tsystem-7-link\n\
              generation-init\t{A}/init\ngeneration-init\t{A}/init\nloader-conf\t\n\
-             loader-conf\tdefault nixos-generation-7.conf\nentry\tnixos-generation-7.conf\nentry-line\t\n\
-             entry-line\ttitle NixOS\nentry-line\toptions init={A}/init quiet\nclosure\t{A}\nfree-kib\t2048\n{more}"
+             loader-conf\t|default nixos-generation-7.conf\nentry\tnixos-generation-7.conf\nentry-line\t\n\
+             entry-line\t|title NixOS\nentry-line\t|options init={A}/init quiet\nclosure\t{A}\nfree-kib\t2048\n{more}"
         )
     }
 

@@ -56,6 +56,11 @@ pub fn guard_unit(id: &TxId) -> String {
     format!("nqd-transaction-{id}.service")
 }
 
+/// The systemd unit of a process, named by its starter's number, that finishes a transaction.
+pub fn recovery_unit(id: &TxId, by: u32) -> String {
+    format!("nqd-transaction-{id}-recovery-{by}.service")
+}
+
 /// The systemd unit, without suffix, of the dead man's timer.
 pub fn dead_man_unit(id: &TxId) -> String {
     format!("nqd-deadman-{id}")

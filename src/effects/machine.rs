@@ -172,6 +172,8 @@ pub trait Machine: Ledger + Prober {
     fn boot_id(&self) -> Result<BootId, Fault>;
     /// What runs, what the profile names, what boots.
     fn triple(&self) -> Result<Triple, Fault>;
+    /// What runs.
+    fn running(&self) -> Result<StorePath, Fault>;
     /// What booted.
     fn booted(&self) -> Result<Option<StorePath>, Fault>;
     /// What a toplevel's files say.

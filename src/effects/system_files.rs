@@ -84,12 +84,20 @@ pub fn system_link(link: &str) -> io::Result<Option<StorePath>> {
 
 /// What runs, what the profile names, what boots.
 pub fn triple() -> io::Result<Triple> {
-    let running = system_link(layout::RUNNING)?.ok_or_else(|| {
-        io::Error::new(ErrorKind::NotFound, "/run/current-system is not there: is this NixOS?")
-    })?;
     let profile = profile()?;
-    let boot_default = BootDefault::read(&boot_files()?, profile.as_ref().map(|g| &g.path));
-    Ok(Triple { running, profile, boot_default })
+    // A boot partition that cannot be read must not stop anybody from going back.
+    let boot_default = match boot_files() {
+        Ok(files) => BootDefault::read(&files, profile.as_ref().map(|g| &g.path)),
+        Err(e) => BootDefault::Unknown { why: format!("the boot loader's files cannot be read: {e}") },
+    };
+    Ok(Triple { running: running()?, profile, boot_default })
+}
+
+/// What runs.
+pub fn running() -> io::Result<StorePath> {
+    system_link(layout::RUNNING)?.ok_or_else(|| {
+        io::Error::new(ErrorKind::NotFound, "/run/current-system is not there: is this NixOS?")
+    })
 }
 
 fn profile() -> io::Result<Option<Generation>> {

@@ -20,6 +20,11 @@ pub struct Systemd {
     tools: StorePath,
 }
 
+/// Arguments that systemd takes as they are: it would put variables in the place of `$NAME`.
+fn literal(argv: &[String]) -> impl Iterator<Item = String> + '_ {
+    argv.iter().map(|word| word.replace('$', "$$"))
+}
+
 /// The state of a transient service that ran a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transient {
@@ -92,7 +97,7 @@ impl Systemd {
             .args([format!("--unit={unit}"), "--quiet".to_owned(), "--no-ask-password".to_owned()])
             .args(properties)
             .arg("--")
-            .args(argv)
+            .args(literal(argv))
             .timeout(ASK);
         self.runner.run(&cmd).map(drop)
     }
@@ -111,10 +116,29 @@ impl Systemd {
             .args(["--quiet", "--no-ask-password", "--collect", "--wait", "--pipe"])
             .args(properties.iter().map(|p| format!("--property={p}")))
             .arg("--")
-            .args(argv)
+            .args(literal(argv))
             .timeout(time)
             .output_limit(output);
         self.runner.run(&cmd)
+    }
+
+    /// Runs a program in a transient unit and waits for its end, successful or not; it goes on if we do not.
+    pub fn run_and_wait(
+        &self,
+        unit: &str,
+        properties: &[&str],
+        argv: &[String],
+        time: Duration,
+    ) -> Result<(), RunError> {
+        let cmd = self
+            .tool("systemd-run")
+            .args([format!("--unit={unit}")])
+            .args(["--quiet", "--no-ask-password", "--collect", "--wait"])
+            .args(properties.iter().map(|p| format!("--property={p}")))
+            .arg("--")
+            .args(literal(argv))
+            .timeout(time);
+        self.runner.run(&cmd).map(drop)
     }
 
     /// Starts a timer that runs a program every so often.
@@ -125,7 +149,7 @@ impl Systemd {
             .args([format!("--unit={unit}"), "--quiet".to_owned(), "--no-ask-password".to_owned()])
             .args([format!("--on-active={every}"), format!("--on-unit-active={every}")])
             .args(["--timer-property=AccuracySec=1s", "--"])
-            .args(argv)
+            .args(literal(argv))
             .timeout(ASK);
         self.runner.run(&cmd).map(drop)
     }

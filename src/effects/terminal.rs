@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 /// Whether a person sits there who can be asked.
 pub fn is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -10,4 +12,22 @@ pub fn is_there() -> bool {
 /// Asks for a secret on the terminal, without showing it.
 pub fn ask_secret(prompt: &str) -> io::Result<String> {
     rpassword::prompt_password(prompt)
+}
+
+/// The line that somebody types; `None` if they would rather stop.
+pub fn answer(stopped: &dyn Fn() -> bool) -> io::Result<Option<String>> {
+    let stdin = io::stdin();
+    let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    while !stopped() {
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&tick)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => {
+                let mut line = String::new();
+                stdin.read_line(&mut line)?;
+                return Ok(Some(line));
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(None)
 }

@@ -85,10 +85,11 @@ impl Transport {
         Self { runner, place, escalate, password, prompts }
     }
 
-    /// Opens the shared connection: the one login. It ends by itself a minute after its last use.
+    /// Opens the shared connection: the one login. We end it; if we cannot, it ends by itself hours after its
+    /// last use: a build or an answer may take long.
     pub fn connect(&self) -> Result<(), Failure> {
         let Place::There { address, control } = &self.place else { return Ok(()) };
-        let cmd = self.ssh(address).args(["-M", "-N", "-f", "-o", "ControlPersist=60", "-o"]);
+        let cmd = self.ssh(address).args(["-M", "-N", "-f", "-o", "ControlPersist=4h", "-o"]);
         let cmd = cmd.arg(control_path(control)).args(["--", &address.destination()]);
         self.runner.run(&cmd).map(drop).map_err(|e| unreachable(address, &e))
     }

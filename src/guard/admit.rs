@@ -52,7 +52,7 @@ fn stale(spec: &Spec, found: &Found) -> Result<(), Failure> {
         format!("the machine ran {} and runs {}", spec.start.running.short(), found.triple.running.short())
     } else if spec.start.profile != found.triple.profile {
         "the system profile has changed".to_owned()
-    } else if spec.start.boot_default != found.triple.boot_default {
+    } else if spec.start.boot_default.path() != found.triple.boot_default.path() {
         format!("the machine booted {} and boots {}", spec.start.boot_default, found.triple.boot_default)
     } else {
         return Ok(());

@@ -53,8 +53,9 @@ impl Transaction<'_> {
             self.tell(&mut proof);
             let until = match judge(&self.checks, self.options().strict) {
                 Verdict::Unhealthy(checks) => return Err(self.unhealthy(gate, &proof, checks)),
-                Verdict::Open => {
+                verdict if verdict == Verdict::Open || !proof.scheduler.is_steady() => {
                     proof.steady_since = None;
+                    proof.last_look = false;
                     now.plus(SAMPLE)
                 }
                 verdict => match self.soak(&mut proof, now)? {
@@ -90,7 +91,7 @@ impl Transaction<'_> {
         };
         let baseline = |name: &String| Some(baselines.get(name).copied().unwrap_or(Baseline::New));
         Proof {
-            scheduler: Scheduler::new(gate, Purpose::Gate, returned, baseline),
+            scheduler: Scheduler::new(gate, Purpose::Gate, returned, baseline).patient(self.options().strict),
             watch: UnitWatch::new(before, returned, UNIT_DEADLINE),
             returned,
             next_sample: returned,
@@ -137,12 +138,16 @@ impl Transaction<'_> {
         if now < end {
             return Ok(Some(end));
         }
-        if proof.last_look || soak.is_zero() {
+        if soak.is_zero() || (proof.last_look && proof.scheduler.has_looked_again()) {
             return Ok(None);
         }
-        proof.last_look = true;
-        proof.next_sample = now;
-        Ok(Some(now))
+        if !proof.last_look {
+            proof.last_look = true;
+            proof.next_sample = now;
+            proof.scheduler.look_again(now);
+            return Ok(Some(now));
+        }
+        Ok(Some(now.plus(SAMPLE)))
     }
 
     fn cap(&self, proof: &Proof, now: BootTime) -> Result<(), Stop> {
@@ -155,7 +160,11 @@ impl Transaction<'_> {
     }
 
     fn listen(&mut self, proof: &mut Proof, until: BootTime) -> Result<(), Stop> {
-        for signal in self.m.wait(until)? {
+        let mut signals = std::mem::take(&mut self.deferred);
+        if signals.is_empty() {
+            signals = self.m.wait(until)?;
+        }
+        for signal in signals {
             match signal {
                 Signal::Probe(name, result) => proof.scheduler.answer(self.m.now(), &name, result),
                 Signal::Asked { id, ask: Ask::Confirm { token_is_right, connected } } => {

@@ -43,7 +43,7 @@ pub fn course(record: &Record, same_boot: bool, running: &StorePath) -> Course {
 /// Finishes an unfinished transaction. The caller holds the lock and has made sure that no other guard lives.
 pub fn recover(m: &mut dyn Machine, record: Record) -> Result<Outcome, Fault> {
     let same_boot = m.boot_id()? == record.boot_id;
-    let running = m.triple()?.running;
+    let running = m.running()?;
     let state = record.state.word().to_owned();
     let died = if same_boot { Reason::GuardDied { state } } else { Reason::WentDown { state } };
     let course = course(&record, same_boot, &running);

@@ -45,8 +45,9 @@ impl Transaction<'_> {
     /// Puts the machine back: the boot default and the profile if they may have been touched, then what runs.
     pub(super) fn roll_back(mut self, reason: Reason) -> Result<Outcome, Fault> {
         self.rec.reason = Some(reason.clone());
-        let limit = self.options().switch.duration();
-        self.enter_backwards(State::RollingBack, Some(limit * 4));
+        // Two runs of two scripts, and the checks once more.
+        let limit = self.options().switch.duration() * 4 + self.options().cap.duration();
+        self.enter_backwards(State::RollingBack, Some(limit));
         let freed = self.m.release_ballast();
         self.note(freed);
         let installed = if self.rec.installing { self.twice(Self::put_back_boot) } else { Ok(()) };
@@ -83,10 +84,7 @@ impl Transaction<'_> {
         };
         self.m.set_generation(profile.number).map_err(|f| f.to_string())?;
         let boots = self.rec.start.boot_default.path().unwrap_or(&profile.path).clone();
-        let end = self
-            .m
-            .switch(&boots, Action::Boot, self.options().switch.duration())
-            .map_err(|f| f.to_string())?;
+        let end = self.switch(&boots, Action::Boot).map_err(|f| f.to_string())?;
         switch_end::completed(&end)
             .map_err(|why| format!("making {} the boot default: {why}", boots.short()))?;
         let now = self.m.triple().map_err(|f| f.to_string())?;
@@ -110,11 +108,14 @@ impl Transaction<'_> {
         let limit = self.options().switch.duration();
         // The candidate's script stops units before it moves the link, and previous' own script only does what
         // differs from the link: so the link must say that it is the candidate that is being left.
-        let running = self.m.triple().map_err(|f| f.to_string())?.running;
+        let running = self.m.running().map_err(|f| f.to_string())?;
         if running == previous {
             self.m.point_running_at(&self.rec.spec.activate.clone()).map_err(|f| f.to_string())?;
         }
-        let end = self.m.switch(&previous, Action::Test, limit).map_err(|f| f.to_string())?;
+        // Jobs that the candidate left hanging would hang this too.
+        let cancelled = self.m.cancel_jobs();
+        self.note(cancelled);
+        let end = self.switch(&previous, Action::Test).map_err(|f| f.to_string())?;
         switch_end::completed(&end)?;
         if let Some(snapshot) = self.stored_snapshot() {
             let stopped = self.stopped_units(&snapshot).map_err(|f| f.to_string())?;
@@ -141,7 +142,7 @@ impl Transaction<'_> {
 
     /// What a rollback must have reached: else it failed.
     fn verify_running(&mut self) -> Result<(), String> {
-        let running = self.m.triple().map_err(|f| f.to_string())?.running;
+        let running = self.m.running().map_err(|f| f.to_string())?;
         if running != self.rec.previous {
             return Err(format!("the machine runs {}", running.short()));
         }

@@ -79,7 +79,7 @@ pub fn difference(
     m: &mut dyn Machine,
     previous: &StorePath,
 ) -> Result<Option<String>, Fault> {
-    let running = m.triple()?.running;
+    let running = m.running()?;
     if running != *previous {
         return Ok(Some(format!("/run/current-system names {}", running.short())));
     }

@@ -232,3 +232,15 @@ fn a_candidate_that_runs_already_is_proved_and_committed_without_a_switch() {
         (State::RolledBack, Exit::RolledBack, path('a'))
     );
 }
+
+#[test]
+fn a_dry_activate_of_somebody_else_changes_nothing() {
+    for state in [State::Activating, State::Probing, State::Soaking, State::Committing] {
+        let mut m = FakeMachine::new(System::good(), System::good());
+        m.lock = Some((state, 3));
+        assert_eq!(deploy(&mut m, Options::default()).state, State::Committed, "{state:?}");
+    }
+    let mut m = FakeMachine::new(System::good(), bad_check());
+    m.lock = Some((State::RollingBack, 3));
+    assert_eq!(deploy(&mut m, Options::default()).state, State::RolledBack);
+}

@@ -5,17 +5,20 @@ use std::time::Duration;
 use super::snapshot::{self, manifest_of};
 use super::switch_end::{self, Judged};
 use super::{Evidence, Options, Outcome, Reason, Record, State, UnitLog};
-use crate::effects::machine::{Action, Ask, Fault, Machine, Signal, Snapshot, SwitchHow};
+use crate::effects::machine::{Action, Ask, Fault, Machine, Signal, Snapshot, SwitchEnd, SwitchHow};
 use crate::exit::Exit;
 use crate::health::report::Comparison;
 use crate::health::{CheckReport, Manifest};
-use crate::model::{BootTime, UnitName, boot_proof};
+use crate::model::{BootDefault, BootTime, StorePath, UnitName, boot_proof};
 use crate::report::event::Event;
 
 /// Lines of the blamed unit's log that the evidence keeps.
 const LOG_LINES: usize = 50;
 /// Time beyond a state's own limit before the dead man's timer calls it hung.
 const MARGIN: Duration = Duration::from_secs(60);
+
+/// A switch script's status when another one holds the switch lock: EAGAIN.
+const LOCKED: i32 = 11;
 
 /// A transaction being run.
 pub struct Transaction<'m> {
@@ -27,6 +30,8 @@ pub struct Transaction<'m> {
     pub(super) notes: Vec<String>,
     /// A check still failed after the rollback.
     pub(super) suspect: bool,
+    /// What came while nobody listened.
+    pub(super) deferred: Vec<Signal>,
     log: Option<UnitLog>,
     timings: Vec<(State, u64)>,
 }
@@ -59,6 +64,7 @@ impl<'m> Transaction<'m> {
             blamed: None,
             notes: Vec::new(),
             suspect: false,
+            deferred: Vec::new(),
             log: None,
             timings: Vec::new(),
         }
@@ -128,14 +134,11 @@ impl<'m> Transaction<'m> {
         self.rec.activated = true;
         self.enter(State::Activating, Some(self.options().switch.duration()))?;
         let activate = self.rec.spec.activate.clone();
-        let end = self.m.switch(&activate, Action::Test, self.options().switch.duration())?;
+        let end = self.switch(&activate, Action::Test)?;
         if let Judged::Failed(reason) = switch_end::judge(&end, &self.options().waive) {
-            if matches!(end.how, SwitchHow::TimedOut(_)) {
-                self.m.cancel_jobs()?;
-            }
             return Err(Stop::RollBack(reason));
         }
-        let running = self.m.triple()?.running;
+        let running = self.m.running()?;
         if running == activate {
             return Ok(());
         }
@@ -152,7 +155,7 @@ impl<'m> Transaction<'m> {
         let failed = |how: String| Stop::RollBack(Reason::BootLoader { how });
         self.m.sync_store().map_err(|f| failed(f.to_string()))?;
         self.m.set_profile(&candidate).map_err(|f| failed(f.to_string()))?;
-        let end = self.m.switch(&candidate, Action::Boot, self.options().switch.duration())?;
+        let end = self.switch(&candidate, Action::Boot)?;
         if end.how != SwitchHow::Exited(0) {
             return Err(failed(format!(
                 "the candidate's switch script (boot) {}",
@@ -168,6 +171,33 @@ impl<'m> Transaction<'m> {
         Ok(())
     }
 
+    /// Runs a switch script. One that finds the switch lock taken is run again once it is free: somebody else's
+    /// `dry-activate` takes it too.
+    pub(super) fn switch(&mut self, system: &StorePath, action: Action) -> Result<SwitchEnd, Fault> {
+        let limit = self.options().switch.duration();
+        let deadline = self.m.now().plus(limit);
+        loop {
+            let end = self.m.switch(system, action, limit)?;
+            let locked = end.how == SwitchHow::Exited(LOCKED) && self.m.foreign_switch()?;
+            if !locked || !self.lock_is_free(deadline)? {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Waits until no other switch script runs, no longer than until `deadline`.
+    fn lock_is_free(&mut self, deadline: BootTime) -> Result<bool, Fault> {
+        while self.m.foreign_switch()? {
+            if self.m.now() >= deadline {
+                return Ok(false);
+            }
+            // What comes meanwhile is not lost: it is taken up once we listen again.
+            let signals = self.m.wait(self.m.now().plus(Duration::from_millis(500)))?;
+            self.deferred.extend(signals);
+        }
+        Ok(true)
+    }
+
     /// Whether the candidate has to be switched to, or runs already.
     pub(super) fn switched(&self) -> bool {
         self.rec.previous != self.rec.spec.activate
@@ -181,16 +211,8 @@ impl<'m> Transaction<'m> {
     /// what runs and the profile with what we left (DESIGN rule 3).
     pub(super) fn superseded(&mut self) -> Result<(), Stop> {
         let deadline = self.m.now().plus(self.options().switch.duration());
-        while self.m.foreign_switch()? {
-            if self.m.now() >= deadline {
-                return Err(Stop::Superseded("its switch script is still running".to_owned()));
-            }
-            let soon = self.m.now().plus(Duration::from_millis(500));
-            for signal in self.m.wait(soon)? {
-                if let Signal::Asked { id, .. } = signal {
-                    self.m.reply(id, Err("somebody else's switch is running".to_owned()));
-                }
-            }
+        if !self.lock_is_free(deadline)? {
+            return Err(Stop::Superseded("its switch script is still running".to_owned()));
         }
         let now = self.m.triple()?;
         let ours = [&self.rec.previous, &self.rec.spec.activate];
@@ -285,7 +307,11 @@ impl<'m> Transaction<'m> {
         exit: Exit,
         unchanged: bool,
     ) -> Result<Outcome, Fault> {
-        let now = self.m.triple()?;
+        let (runs, boots) = match self.m.triple() {
+            Ok(now) => (now.running, now.boot_default),
+            // An end that is not known in full is still an end.
+            Err(fault) => (self.m.running()?, BootDefault::Unknown { why: fault.to_string() }),
+        };
         let boot_unproved = match state {
             State::Committed | State::CommittedDegraded => self.boot_unproved(),
             _ => Vec::new(),
@@ -294,8 +320,8 @@ impl<'m> Transaction<'m> {
             state,
             exit,
             reason,
-            runs: now.running,
-            boots: now.boot_default,
+            runs,
+            boots,
             boot_unproved,
             suspect: self.suspect,
             unchanged,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::run::GUARD_PROPERTIES;
 use super::{internal, must_be_root, read_input, say, watch};
 use crate::effects::files::Lock;
 use crate::effects::machine::Fault;
@@ -84,12 +85,10 @@ pub(super) fn recover_first(
     record: &Record,
 ) -> Result<(), Failure> {
     let systemd = Systemd::new(runner.clone(), record.previous.clone());
-    let unit = format!("nqd-transaction-{}-recovery-{}.service", record.id, std::process::id());
+    let unit = layout::recovery_unit(&record.id, std::process::id());
     let argv = [guard.display().to_string(), "recover".to_owned()];
-    let properties: Vec<String> = Vec::new();
     systemd
-        .run_to_end(&unit, &properties, &argv, (RECOVERY, 1 << 20))
-        .map(drop)
+        .run_and_wait(&unit, &GUARD_PROPERTIES, &argv, RECOVERY)
         .map_err(|e| internal(&format!("recovering transaction {} first", record.id), e))
 }
 
@@ -169,7 +168,6 @@ fn take_back(runner: &Runner, record: Record, failure: Failure) -> Failure {
 fn start(runner: &Runner, record: &Record) -> Result<(), Failure> {
     let systemd = Systemd::new(runner.clone(), record.previous.clone());
     let argv = [record.guard.display().to_string(), "run".to_owned(), record.id.to_string()];
-    let properties = ["Type=exec", "OOMScoreAdjust=-900", "KillMode=control-group", "TimeoutStopSec=5"];
     let unit = layout::guard_unit(&record.id);
-    systemd.start_transient(&unit, &properties, &argv).map_err(|e| internal("starting the guard", e))
+    systemd.start_transient(&unit, &GUARD_PROPERTIES, &argv).map_err(|e| internal("starting the guard", e))
 }

@@ -8,12 +8,15 @@ use crate::effects::files::Lock;
 use crate::effects::runner::Runner;
 use crate::effects::systemd::Systemd;
 use crate::effects::this_machine::{Heartbeat, ThisMachine, observer, read_journal};
-use crate::effects::{clock, layout, system_files};
+use crate::effects::{clock, env, layout, system_files};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::{Outcome, Record, State, Transaction, recovery};
 use crate::model::TxId;
 
+/// Of the units that own a transaction.
+pub(super) const GUARD_PROPERTIES: [&str; 4] =
+    ["Type=exec", "OOMScoreAdjust=-900", "KillMode=control-group", "TimeoutStopSec=5"];
 /// A guard that has given no sign of life for so long is dead.
 const DEAD: Duration = Duration::from_secs(15);
 /// Time to get the lock from a process that is about to end.
@@ -52,8 +55,16 @@ pub(super) fn tick(id: &TxId) -> Result<Exit, Failure> {
         "nqd-guard: the guard of {} gives no sign of life, or is past its deadline: taking over",
         record.describe()
     );
-    systemd.kill(&layout::guard_unit(id)).map_err(|e| internal("killing the guard", e))?;
-    take_over()
+    let owners = systemd.matching(&format!("nqd-transaction-{id}*.service"));
+    for unit in owners.map_err(|e| internal("looking for the guard", e))? {
+        systemd.kill(&unit).map_err(|e| internal("killing the guard", e))?;
+    }
+    // Not here: whoever takes over may hang too, and then the next tick must find it.
+    let guard = env::current_exe().map_err(|e| internal("finding this program", e))?;
+    let argv = [guard.display().to_string(), "recover".to_owned()];
+    let unit = layout::recovery_unit(id, std::process::id());
+    systemd.start_transient(&unit, &GUARD_PROPERTIES, &argv).map_err(|e| internal("taking over", e))?;
+    Ok(Exit::Ok)
 }
 
 /// Finishes whatever transaction is unfinished.

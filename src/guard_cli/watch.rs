@@ -95,7 +95,7 @@ fn is_silent(id: &TxId) -> Result<bool, Fault> {
 fn recover_if_dead() -> Result<(), Failure> {
     let Some(record) = read_journal()?.filter(|r| !r.ended()) else { return Ok(()) };
     let boot_id = system_files::boot_id().map_err(|e| super::internal("reading the boot id", e))?;
-    let unarmed = matches!(record.state, State::Planned | State::Baselined);
+    let unarmed = matches!(record.state, State::Planned | State::Baselined | State::Armed);
     if record.boot_id != boot_id || (unarmed && !is_alive(&record)? && !may_be_starting(&record)?) {
         let guard = env::current_exe().map_err(|e| super::internal("finding this program", e))?;
         recover_first(&Runner::default(), &guard, &record)?;

@@ -26,6 +26,7 @@ pub struct Scheduler {
     purpose: Purpose,
     slots: BTreeMap<CheckName, Slot>,
     running: usize,
+    patient: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -43,6 +44,7 @@ struct Slot {
     last: Option<ProbeResult>,
     passed_as: Option<String>,
     message: String,
+    looks_again: bool,
 }
 
 impl Scheduler {
@@ -67,10 +69,35 @@ impl Scheduler {
                 last: None,
                 passed_as: None,
                 message: "not probed yet".to_owned(),
+                looks_again: false,
             };
             (name.clone(), slot)
         };
-        Self { purpose, slots: manifest.checks.iter().map(slot).collect(), running: 0 }
+        Self { purpose, slots: manifest.checks.iter().map(slot).collect(), running: 0, patient: false }
+    }
+
+    /// Whether a check that failed before gets all of its time too: then it may come to pass.
+    #[must_use]
+    pub fn patient(self, patient: bool) -> Self {
+        Self { patient, ..self }
+    }
+
+    /// Whether the latest answer of every check that passes was that it does.
+    pub fn is_steady(&self) -> bool {
+        self.slots.values().all(|s| s.standing != Standing::Passing || s.last_passed())
+    }
+
+    /// Makes every check that passes due at once, for one last look.
+    pub fn look_again(&mut self, now: BootTime) {
+        for slot in self.slots.values_mut().filter(|s| s.standing == Standing::Passing) {
+            slot.next = now;
+            slot.looks_again = true;
+        }
+    }
+
+    /// Whether all have answered since [`Scheduler::look_again`].
+    pub fn has_looked_again(&self) -> bool {
+        self.slots.values().all(|s| s.standing != Standing::Passing || !s.looks_again)
     }
 
     /// The checks to probe now. The caller must hand the answer of each to [`Scheduler::answer`].
@@ -111,6 +138,8 @@ impl Scheduler {
             let late = |started| now.since(started) >= slot.check.start_deadline.duration();
             if slot.standing == Standing::Pending && slot.started.is_some_and(late) {
                 slot.give_up();
+                // A probe that never answers must not keep the others from being probed.
+                self.running -= usize::from(std::mem::take(&mut slot.running));
             }
         }
         self.pass_on_failures();
@@ -121,10 +150,12 @@ impl Scheduler {
         let deadline = |s: &Slot| s.started.map(|t| t.plus(s.check.start_deadline.duration()));
         let times = self.slots.values().filter_map(|s| match s.standing {
             Standing::Pending if s.running => deadline(s),
-            Standing::Pending => {
-                Some(deadline(s).map_or(s.next, |d| d.min(s.next))).filter(|_| self.may_start(s))
+            Standing::Pending if self.may_start(s) => {
+                deadline(s).into_iter().chain((self.running < PARALLEL).then_some(s.next)).min()
             }
-            Standing::Passing if self.purpose == Purpose::Gate && !s.running => Some(s.next),
+            Standing::Passing if self.purpose == Purpose::Gate && !s.running && self.running < PARALLEL => {
+                Some(s.next)
+            }
             _ => None,
         });
         times.min()
@@ -136,7 +167,7 @@ impl Scheduler {
             name: name.clone(),
             level: slot.check.level,
             baseline: slot.baseline,
-            standing: slot.standing_for_report(),
+            standing: if self.patient { slot.standing } else { slot.standing_for_report() },
             message: slot.message.clone(),
         };
         self.slots.iter().map(report).collect()
@@ -203,13 +234,25 @@ impl Slot {
                     self.standing = of_failure(result.status);
                 }
             }
-            ProbeStatus::Pending => self.successes = 0,
+            ProbeStatus::Pending => {
+                self.successes = 0;
+                // What has passed and is not up any more is failing, however well it may mean.
+                self.failures += u32::from(passing);
+                if passing && self.failures >= self.check.failure_threshold {
+                    self.standing = Standing::Failing;
+                }
+            }
         }
         self.next = now.plus(self.pause);
         if self.standing == Standing::Pending && self.successes == 0 {
             self.pause = (self.pause * 2).min(SLOWEST.max(self.check.period.duration()));
         }
         self.last = Some(result);
+        self.looks_again = false;
+    }
+
+    fn last_passed(&self) -> bool {
+        self.last.as_ref().is_some_and(|r| r.status == ProbeStatus::Pass)
     }
 
     fn passed(&mut self, result: &ProbeResult, purpose: Purpose) {
@@ -378,5 +421,52 @@ mod tests {
         });
         run(&mut s, 1, |_, _| ProbeResult::fail("still"));
         assert_eq!(standing(&s, "a"), Standing::Failing);
+    }
+
+    #[test]
+    fn what_has_passed_and_is_only_coming_up_again_fails() {
+        let mut s = gate(&manifest(&check("a", "")));
+        run(
+            &mut s,
+            20,
+            |_, t| if t < 4 { ProbeResult::pass("") } else { ProbeResult::pending("activating") },
+        );
+        assert_eq!(standing(&s, "a"), Standing::Failing);
+    }
+
+    #[test]
+    fn one_failure_after_passing_is_not_steady_and_the_last_look_sees_it() {
+        let mut s = gate(&manifest(&check("a", "")));
+        run(&mut s, 4, |_, _| ProbeResult::pass(""));
+        assert!(s.is_steady());
+        s.look_again(BootTime(3500));
+        assert!(!s.has_looked_again());
+        let due = s.due(BootTime(3500));
+        assert_eq!(due.len(), 1, "at once, not when its period is over");
+        s.answer(BootTime(3600), "a", ProbeResult::fail(""));
+        assert!(s.has_looked_again() && !s.is_steady());
+        assert_eq!(standing(&s, "a"), Standing::Passing, "one failure does not fail it");
+    }
+
+    #[test]
+    fn under_strict_a_check_that_failed_before_gets_all_of_its_time() {
+        let m = manifest(&check("a", ""));
+        let failed = |patient| {
+            let mut s =
+                Scheduler::new(&m, Purpose::Gate, BootTime(0), |_| Some(Baseline::Failed)).patient(patient);
+            run(&mut s, 3, |_, _| ProbeResult::fail(""));
+            standing(&s, "a")
+        };
+        assert_eq!((failed(false), failed(true)), (Standing::Failing, Standing::Pending));
+    }
+
+    #[test]
+    fn probes_that_never_answer_neither_spin_nor_block_the_others() {
+        let names: Vec<String> = (0..9).map(|n| check(&format!("c{n}"), r#","startDeadline":10"#)).collect();
+        let mut s = gate(&manifest(&names.join(",")));
+        assert_eq!(s.due(BootTime(0)).len(), PARALLEL);
+        assert_eq!(s.wake(), Some(BootTime(10_000)), "the ninth is due, but has to wait");
+        s.tick(BootTime(10_000));
+        assert_eq!(s.due(BootTime(10_000)).len(), 1);
     }
 }

@@ -12,7 +12,7 @@ pub type Units = BTreeMap<UnitName, UnitState>;
 
 /// The properties asked of `systemctl show`, in one list for both the call and the parser.
 pub const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,Type,NRestarts,InvocationID,\
-ExecMainStatus,ConditionResult,UnitFileState,TriggeredBy";
+ExecMainStatus,ConditionResult,ConditionTimestampMonotonic,UnitFileState,TriggeredBy";
 
 /// The state of one unit. Field names are systemd's properties; see systemctl(1) and org.freedesktop.systemd1(5).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct UnitState {
     pub main_status: i32,
     /// Whether the last start's conditions held.
     pub condition: bool,
+    /// Whether they were ever looked at. A start that they prevent gets no invocation id.
+    #[serde(default)]
+    pub condition_seen: bool,
     /// `static` units and those that something else starts may rest.
     pub rests: bool,
 }
@@ -76,7 +79,7 @@ impl UnitState {
 
     fn inactive(&self, name: &UnitName, state: &str) -> ProbeResult {
         let may_rest = self.rests || self.kind == "oneshot";
-        if !self.condition && !self.invocation.is_empty() {
+        if !self.condition && self.condition_seen {
             ProbeResult::pass(format!("{state}: skipped, a condition does not hold"))
         } else if name.suffix() == "service" && may_rest && self.result == "success" {
             ProbeResult::pass(format!("{state} with success"))
@@ -126,6 +129,7 @@ fn parse_block(block: &str) -> Option<(UnitName, UnitState)> {
             "NRestarts" => unit.restarts = value.parse().ok(),
             "InvocationID" => value.clone_into(&mut unit.invocation),
             "ExecMainStatus" => unit.main_status = value.parse().unwrap_or(0),
+            "ConditionTimestampMonotonic" => unit.condition_seen = value != "0",
             "ConditionResult" => unit.condition = value == "yes",
             "UnitFileState" => unit.rests |= value == "static" || value == "indirect",
             "TriggeredBy" => unit.rests |= !value.is_empty(),
@@ -166,7 +170,16 @@ mod tests {
             ("a.service", unit("inactive", "dead"), Fail),
             ("a.service", UnitState { rests: true, ..unit("inactive", "dead") }, Pass),
             ("a.service", failed(UnitState { rests: true, ..unit("inactive", "dead") }), Fail),
-            ("a.service", UnitState { condition: false, ..unit("inactive", "dead") }, Pass),
+            (
+                "a.service",
+                UnitState {
+                    condition: false,
+                    condition_seen: true,
+                    invocation: String::new(),
+                    ..unit("inactive", "dead")
+                },
+                Pass,
+            ),
             ("a.service", oneshot(unit("inactive", "dead")), Pass),
             ("a.service", oneshot(failed(unit("failed", "failed"))), Fail),
             ("a.service", failed(unit("activating", "auto-restart")), Fail),

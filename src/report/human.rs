@@ -1,6 +1,6 @@
 //! Progress for people: a line for each stage, on a terminal a moving one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,13 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::event::{Event, Stage, Unit};
 use crate::effects::clock;
-use crate::guard::Outcome;
+use crate::guard::{Outcome, Reason};
 use crate::health::{CheckReport, Standing};
 use crate::model::HostName;
 use crate::model::text::{bytes, printable};
+
+/// Lines of what scripts say that are kept for a failure.
+const SAID: usize = 20;
 
 /// Shows events on standard error.
 pub struct Human {
@@ -20,14 +23,14 @@ pub struct Human {
     moving: Option<MultiProgress>,
     running: BTreeMap<Stage, (Instant, ProgressBar)>,
     /// What Nix and switch scripts said since the last stage began: shown if it fails, and not asked for before.
-    said: Vec<String>,
+    said: VecDeque<String>,
 }
 
 impl Human {
     /// `verbosity`: see [`super::reporter::Form::Human`].
     pub fn new(verbosity: u8) -> Self {
         let moving = stderr().is_terminal().then(MultiProgress::new);
-        Self { verbosity, moving, running: BTreeMap::new(), said: Vec::new() }
+        Self { verbosity, moving, running: BTreeMap::new(), said: VecDeque::new() }
     }
 
     /// Shows an event.
@@ -47,7 +50,13 @@ impl Human {
             Event::Output { line } if self.verbosity > 0 => {
                 self.line(&format!("{name}{}", style(printable(line, false)).for_stderr().dim()));
             }
-            Event::Output { line } => self.said.push(line.clone()),
+            // What the way back says does not tell why it was taken.
+            Event::Output { .. } if self.running.contains_key(&Stage::RollBack) => {}
+            Event::Output { line } => {
+                self.said.push_back(line.clone());
+                let more = self.said.len().saturating_sub(SAID);
+                self.said.drain(..more);
+            }
             Event::Ran { command, from, to } if self.verbosity > 1 => {
                 let time = seconds(Duration::from_millis(to.saturating_sub(*from)));
                 self.line(&format!(
@@ -58,6 +67,7 @@ impl Human {
             Event::Check { report } => self.check(&name, report),
             Event::Outcome { outcome } => {
                 self.clear();
+                self.what_a_script_said(&name, outcome);
                 self.notes(&name, outcome);
             }
             Event::Evidence { evidence } => {
@@ -79,7 +89,9 @@ impl Human {
                 self.finish(name, old, millis);
             }
         }
-        self.said.clear();
+        if stage != Stage::RollBack {
+            self.said.clear();
+        }
         let bar = match &self.moving {
             Some(moving) => moving.add(ProgressBar::new_spinner()),
             None => {
@@ -132,6 +144,20 @@ impl Human {
         let word = style(word).for_stderr().fg(colour);
         let details = printable(&report.details(), false);
         self.line(&format!("{name}check {} {word} {details}", report.name));
+    }
+
+    /// Where a script failed, its last words.
+    fn what_a_script_said(&mut self, name: &str, outcome: &Outcome) {
+        let script = matches!(
+            outcome.reason,
+            Some(Reason::SwitchFailed { .. } | Reason::ActivationFailed { .. } | Reason::BootLoader { .. })
+        );
+        if script && !self.said.is_empty() {
+            self.line(&format!("{name}the last that the switch scripts said:"));
+            for line in std::mem::take(&mut self.said) {
+                self.line(&format!("  {}", printable(&line, false)));
+            }
+        }
     }
 
     fn notes(&mut self, name: &str, outcome: &Outcome) {

@@ -247,6 +247,8 @@ impl Operator {
             "/boot/loader/entries/nixos-generation-1.conf",
             &format!("title NixOS\noptions init={system}/init quiet\n"),
         );
+        // Entries of other systems, and blank lines in them, are of no concern.
+        machine.write("/boot/loader/entries/memtest86.conf", "title Memtest86\n\nefi /efi/memtest86.efi\n");
         // A power cut must find it installed.
         run(&["sync", "-f", machine.root().to_str().unwrap()]);
         machine.boot();

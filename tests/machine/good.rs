@@ -79,21 +79,24 @@ fn units_come_and_go() {
               "idle.service" = "[Service]\nExecStart=/bin/sleep 1\n# {version}\n";
               "once.service" = "[Service]\nType=oneshot\nExecStart=/bin/true\n# {version}\n";
               "short.service" = "[Service]\nExecStart=/bin/sleep 2\n# {version}\n";
+              "tired.service" = "[Service]\nExecStart=/bin/sleep 5\n";
               {more}
             }}; }};"#
         )
     };
     let (operator, machine, _) =
         start(&hosts("1", r#""gone.service" = "[Service]\nExecStart=/bin/sleep infinity\n";"#));
-    machine.exec("systemctl start gone.service idle.service");
     operator.hosts(&hosts("2", ""));
     let second = operator.build("web");
-    operator.deploy(&machine, "web", &["--soak", "4s"]).expect(0, &["committed"]);
+    // It is active at the baseline and ends, with success, while it is watched.
+    machine.exec("systemctl start gone.service idle.service; systemctl restart tired.service");
+    operator.deploy(&machine, "web", &["--soak", "6s"]).expect(0, &["committed"]);
     assert_all(&machine, &second, 2);
-    let states = machine.try_exec("systemctl is-active gone.service idle.socket once.service short.service");
+    let states = machine
+        .try_exec("systemctl is-active gone.service idle.socket once.service short.service tired.service");
     assert_eq!(
         String::from_utf8_lossy(&states.stdout).split_whitespace().collect::<Vec<_>>(),
-        ["inactive", "active", "inactive", "inactive"]
+        ["inactive", "active", "inactive", "inactive", "inactive"]
     );
 }
 
@@ -103,6 +106,7 @@ const CHECKS: &str = r#"
   http.probe = { kind = "http"; url = "http://localhost:8080/"; bodyRegex = "^well$"; };
   tcp.probe = { kind = "tcp"; host = "127.0.0.1"; port = 22; };
   exec.probe = { kind = "exec"; command = [ "/bin/sh" "-c" "test $(id -u) != 0" ]; };
+  literal.probe = { kind = "exec"; command = [ "/bin/sh" "-c" "test \"$0\" = '$'HOME" "$HOME" ]; };
   root.probe = { kind = "exec"; command = [ "/bin/sh" "-c" "test $(id -u) = 0" ]; user = "root"; };
   file = { probe = { kind = "file"; path = "/etc/hostname"; contentRegex = "web"; }; after = [ "unit" ]; };
   disk.probe = { kind = "disk"; path = "/"; };
@@ -117,8 +121,8 @@ fn every_kind_of_check() {
         .expect(0, &["exec (exec, required, new)", "check http passes", "check file passes"]);
     assert_eq!(
         ended.stderr.matches(" passes").count(),
-        9,
-        "seven declared checks and two built in:\n{}",
+        10,
+        "eight declared checks and two built in:\n{}",
         ended.stderr
     );
     assert_all(&machine, &second, 2);

@@ -20,6 +20,8 @@ pub fn rows() -> Vec<Row> {
         ("guard_killed_and_the_dead_mans_timer_takes_over", guard_killed),
         ("old_connection_does_not_confirm", old_connection),
         ("nothing_but_the_previous_systems_tools_is_run", tools),
+        ("dry_activations_of_somebody_else_change_nothing", dry_activations),
+        ("interrupted_at_the_first_of_two_hosts", two_hosts),
     ]
 }
 
@@ -265,4 +267,45 @@ fn executed_by<'a>(trace: &'a str, program: &str) -> Vec<&'a str> {
         .filter(|(pid, path)| ours.contains(pid) && *path != program)
         .map(|(_, path)| *path)
         .collect()
+}
+
+/// Somebody's `dry-activate` holds the switch lock while the transaction probes, commits and rolls back.
+fn dry_activations() {
+    let (operator, machine, first) = start(PLAIN);
+    let holds = "systemd-run --quiet --unit=holder sh -c 'while :; do flock -n /run/nixos/switch-to-configuration.lock sleep 0.7; sleep 0.4; done'";
+    machine.exec(&format!("mkdir -p /run/nixos; {holds}"));
+    operator.hosts(NEXT);
+    operator.deploy(&machine, "web", &[]).expect(0, &["committed"]);
+    let second = machine.link("/run/current-system");
+    assert_ne!(second, first);
+    operator.hosts(r#"web = nixos { name = "web"; version = "3"; onActivate = "false"; };"#);
+    operator.deploy(&machine, "web", &[]).expect(20, &["rolled back: activation failed"]);
+    machine.exec("systemctl stop holder");
+    assert_all(&machine, &second, 2);
+}
+
+/// Ctrl-C while the first of two hosts is deployed: the second is not begun.
+fn two_hosts() {
+    let (operator, machine, first) = start(PLAIN);
+    let mut other = crate::Machine::new(&operator.key());
+    operator.hosts(&format!("{PLAIN} db = nixos {{ name = \"db\"; }};"));
+    let db = operator.install(&mut other, "db");
+    let host = |name: &str, machine: &crate::Machine| {
+        format!(
+            r#"{name} = nixos {{ name = "{name}"; version = "2"; deploy = {{ targetHost = "root@{}"; confirmTimeout = 15; }}; }};"#,
+            machine.address()
+        )
+    };
+    operator.hosts(&(host("web", &machine) + &host("db", &other)));
+    let guard = crate::guard().display().to_string();
+    let argv = ["deploy", "web", "db", "--yes", "--soak", "4s", "--guard", &guard];
+    let running = operator.start(&argv);
+    machine.wait_for_state(&["probing", "soaking"], Duration::from_secs(30));
+    running.signal("INT");
+    running.end().expect(22, &["web: detached", "db: interrupted; nothing was changed"]);
+    assert_all(&other, &db, 1);
+    machine.wait_for_state(&["rolled-back", "committed"], Duration::from_secs(40));
+    assert!(machine.link("/run/current-system") == first || machine.generations() == 2);
+    operator.nqd(&argv).expect(0, &["db: committed"]);
+    assert_eq!(other.generations(), 2);
 }

@@ -193,7 +193,7 @@ fn a_running_transaction_is_busy_and_a_dead_one_is_said() {
         |alive| Some(Status { protocol: PROTOCOL, record: Some(record.clone()), alive, evidence: None });
     let mut f = facts();
     f.target.status = status(true);
-    let failure = planned(&f).unwrap_err();
+    let failure = busy(&f.target).unwrap_err();
     assert_eq!(failure.exit, Exit::Busy);
     assert!(failure.what.contains("begun 2026-11-22T06:03:01Z by"), "{failure}");
     f.target.status = status(false);

@@ -198,6 +198,10 @@ impl Machine for ThisMachine {
         system_files::triple().map_err(tried("reading what the machine runs and boots"))
     }
 
+    fn running(&self) -> Result<StorePath, Fault> {
+        system_files::running().map_err(tried("reading what the machine runs"))
+    }
+
     fn booted(&self) -> Result<Option<StorePath>, Fault> {
         system_files::system_link(layout::BOOTED).map_err(tried("reading what was booted"))
     }

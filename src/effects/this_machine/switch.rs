@@ -43,26 +43,22 @@ impl ThisMachine {
         // RemainAfterExit keeps the unit, and with it the exit status, until we have read it.
         let properties = ["Type=exec", "RemainAfterExit=yes", &out, &err];
         let script = system.join("bin/switch-to-configuration").display().to_string();
-        let (started, began) = (clock::start(), clock::boot_now());
-        self.systemd
-            .start_transient(&unit, &properties, &[script, action.word().to_owned()])
-            .map_err(tried(&what))?;
+        let began = clock::boot_now();
+        let argv = [script, action.word().to_owned()];
         let mut output = Output::new(log);
-        let how = loop {
-            self.heartbeat.show();
-            let seen = self.systemd.transient(&unit).map_err(tried(&what))?;
-            self.tell(&mut output)?;
-            match seen {
-                Transient::Exited(status) => break SwitchHow::Exited(status),
-                Transient::Killed(why) => break SwitchHow::Killed(why),
-                Transient::Running(_) if started.elapsed() >= limit => {
-                    self.systemd.kill(&unit).map_err(tried(&what))?;
-                    break SwitchHow::TimedOut(limit);
-                }
-                Transient::Running(pid) => {
-                    let left = limit.saturating_sub(started.elapsed()).min(ASK);
-                    self.wait_for(pid, left, &mut output)?;
-                }
+        let ended = self
+            .systemd
+            .start_transient(&unit, &properties, &argv)
+            .map_err(tried(&what))
+            .and_then(|()| self.watch(&unit, limit, &mut output).map_err(|f| Fault::new(&what, f)));
+        let how = match ended {
+            Ok(how) => how,
+            // A script of which we know nothing must not go on behind our back.
+            Err(fault) => {
+                return Err(match self.kill_switches() {
+                    Ok(()) => fault,
+                    Err(also) => Fault::new(fault.to_string(), also),
+                });
             }
         };
         self.emit(Event::Ran { command: what.clone(), from: began.0, to: clock::boot_now().0 });
@@ -71,6 +67,30 @@ impl ThisMachine {
         if done { self.systemd.stop(&unit) } else { self.systemd.forget(&unit) }.map_err(tried(&what))?;
         self.tell(&mut output)?;
         Ok(SwitchEnd { how, failed_snippets: output.failed_snippets })
+    }
+
+    /// Watches a script to its end or `limit`. systemd may be slow to answer while it re-executes itself.
+    fn watch(&mut self, unit: &str, limit: Duration, output: &mut Output) -> Result<SwitchHow, Fault> {
+        let started = clock::start();
+        loop {
+            self.heartbeat.show();
+            let seen = self.systemd.transient(unit);
+            self.tell(output)?;
+            match seen {
+                Ok(Transient::Exited(status)) => return Ok(SwitchHow::Exited(status)),
+                Ok(Transient::Killed(why)) => return Ok(SwitchHow::Killed(why)),
+                Ok(Transient::Running(_)) if started.elapsed() >= limit => {
+                    self.systemd.kill(unit).map_err(tried("killing it"))?;
+                    return Ok(SwitchHow::TimedOut(limit));
+                }
+                Ok(Transient::Running(pid)) => {
+                    let left = limit.saturating_sub(started.elapsed()).min(ASK);
+                    self.wait_for(pid, left, output)?;
+                }
+                Err(e) if started.elapsed() >= limit => return Err(Fault::new("asking systemd for it", e)),
+                Err(_) => clock::sleep(READ),
+            }
+        }
     }
 
     /// Waits for the end of a script's process, no longer than `time`, reading what it prints meanwhile.
