@@ -58,7 +58,7 @@ fn code(directory: &str) -> Vec<(PathBuf, String)> {
     while let Some(path) = open.pop() {
         if path.is_dir() {
             open.extend(fs::read_dir(path).unwrap().map(|e| e.unwrap().path()));
-        } else if !path.ends_with("sweep.rs") {
+        } else if !path.ends_with("sweep.rs") && !path.ends_with("tests.rs") {
             let text = fs::read_to_string(&path).unwrap();
             let code: String = text
                 .split("#[cfg(test)]\nmod tests {")
