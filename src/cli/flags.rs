@@ -130,6 +130,9 @@ pub struct Transaction {
     /// Deploy although what runs, the profile and the boot default differ
     #[arg(long)]
     from_diverged: bool,
+    /// Deploy a system although it was rolled back before and is known to be bad
+    #[arg(long)]
+    force: bool,
     /// Deploy although the candidate is for a host of another name
     #[arg(long)]
     allow_host_mismatch: bool,
@@ -173,6 +176,7 @@ impl Transaction {
                 waive: self.waive.clone(),
                 reboot_on_failed_rollback: self.reboot_on_failed_rollback,
                 from_diverged: self.from_diverged,
+                force: self.force,
             },
             operator,
         }

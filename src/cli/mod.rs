@@ -4,13 +4,16 @@
 mod cancel;
 mod completions;
 mod deploy;
+mod doctor;
 mod flags;
 mod follow;
 mod health;
+mod history;
 mod plan;
 mod planning;
 mod rollback;
 mod status;
+mod unban;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
@@ -61,6 +64,12 @@ enum Command {
     Follow(follow::Args),
     /// Roll the running transaction back now
     Cancel(cancel::Args),
+    /// Show the record of past transactions
+    History(history::Args),
+    /// Let systems that are known to be bad be deployed again
+    Unban(unban::Args),
+    /// Say what needs a person, and the commands for it
+    Doctor(doctor::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -89,6 +98,9 @@ impl Cli {
             Command::Rollback(args) => args.run(app),
             Command::Follow(args) => args.run(app),
             Command::Cancel(args) => args.run(app),
+            Command::History(args) => args.run(app),
+            Command::Unban(args) => args.run(app),
+            Command::Doctor(args) => args.run(app),
             Command::Completions(args) => Ok(args.run()),
         }
     }

@@ -142,6 +142,7 @@ fn nothing_to_do(plan: &Plan) -> Outcome {
         boots: plan.start.boot_default.clone(),
         boot_unproved: plan.boot_unproved.clone(),
         suspect: false,
+        bad: false,
         unchanged: true,
         notes: Vec::new(),
     }

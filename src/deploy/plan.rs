@@ -11,7 +11,7 @@ use crate::closure::ClosureDiff;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::admit::suits;
-use crate::guard::{Options, Origin, PROTOCOL, Spec};
+use crate::guard::{Options, Origin, PROTOCOL, Spec, State};
 use crate::health::{Level, Manifest};
 use crate::model::{BootId, HostName, StorePath, Triple, TxId, boot_proof};
 use crate::nix::PathInfo;
@@ -190,6 +190,10 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, Failure> {
     if kind == Kind::Switch {
         diverged(request, target)?;
     }
+    let bans = target.status.as_ref().map(|s| &s.bans).filter(|_| kind != Kind::Nothing);
+    if let Some(bans) = bans.filter(|_| !request.settings.options.force) {
+        bans.admit(&activated.path)?;
+    }
     let copy = Copying::of(candidate, &facts.guard);
     let unproved = boot_proof::unproved(target.booted.as_ref(), activated);
     let warnings = warnings(request, facts, copy.bytes);
@@ -254,7 +258,9 @@ fn host_mismatch(request: &Request, facts: &Facts) -> Result<(), Failure> {
 }
 
 fn kind(target: &TargetFacts, activate: &StorePath, candidate: &StorePath) -> Kind {
-    if target.triple.all_are(activate, candidate) {
+    let held = target.status.as_ref().and_then(|s| s.record.as_ref()).is_some_and(|r| r.state == State::Held);
+    // A machine that is held stays so until something is proved on it.
+    if target.triple.all_are(activate, candidate) && !held {
         Kind::Nothing
     } else if target.triple.running == *activate {
         Kind::Prove

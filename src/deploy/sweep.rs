@@ -19,9 +19,10 @@ use crate::guard::{Options, Outcome, State};
 use crate::model::{HostName, Seconds, TxId};
 use crate::nix::{FlakeHost, FlakeRef};
 
-fn asked() -> Asked {
+/// `force`: the system may be banned by now, as it was bad before.
+fn asked(force: bool) -> Asked {
     let flake = FlakeHost { flake: FlakeRef::parse(".").unwrap(), host: HostName::parse("web").unwrap() };
-    let options = Options { soak: Seconds::whole(0), ..Options::default() };
+    let options = Options { soak: Seconds::whole(0), force, ..Options::default() };
     Asked {
         name: flake.host.clone(),
         source: Source::Flake(flake),
@@ -50,17 +51,17 @@ fn executor<'a>(
     }
 }
 
-fn planned(world: &Arc<World>) -> Result<Plan, Failure> {
+fn planned(world: &Arc<World>, force: bool) -> Result<Plan, Failure> {
     let nix = FakeNix(Arc::clone(world));
     let target = |_: &_| Ok(Box::new(FakeTarget(Arc::clone(world))) as Box<dyn Target>);
     let tools = Tools { nix: &nix, target: &target, tell: &|_| {} };
-    let (request, facts, _) = gather(&tools, asked())?;
+    let (request, facts, _) = gather(&tools, asked(force))?;
     plan(&request, &facts)
 }
 
 /// A whole deployment, as `nqd deploy` runs one.
 fn deploy(world: &Arc<World>, id: u8) -> Result<Outcome, Failure> {
-    let plan = planned(world)?;
+    let plan = planned(world, id > 1)?;
     let nix = FakeNix(Arc::clone(world));
     let interrupted = || world.interrupted.swap(false, Ordering::SeqCst);
     executor(&nix, &FakeTarget(Arc::clone(world)), &interrupted)

@@ -56,7 +56,11 @@ impl Heard {
                 Reply::Following(None) => self.none = true,
                 // What has begun cannot be refused any more: then it is only this stream that ends.
                 Reply::Refused(failure) if !self.begun => self.refused = Some(failure),
-                Reply::Refused(_) | Reply::Granted(_) | Reply::Status(_) => {}
+                Reply::Refused(_)
+                | Reply::Granted(_)
+                | Reply::History { .. }
+                | Reply::Unbanned(_)
+                | Reply::Status(_) => {}
             }
             return Calls::Nothing;
         }

@@ -1,7 +1,8 @@
 //! The environment of the operator's process.
 #![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
 
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 
 /// A variable that is set, not empty, and UTF-8.
 pub fn text(name: &str) -> Option<String> {
@@ -23,6 +24,20 @@ pub fn state_dir() -> Option<PathBuf> {
 /// This program's own file, links resolved.
 pub fn current_exe() -> std::io::Result<PathBuf> {
     std::env::current_exe()?.canonicalize()
+}
+
+/// Says to a guard that another one has let it answer in its place.
+const DELEGATED: &str = "NQD_DELEGATED";
+
+/// Whether another guard has let this one answer in its place.
+pub fn was_delegated() -> bool {
+    text(DELEGATED).is_some()
+}
+
+/// Puts another guard, run with the same arguments, in the place of this process. Returns only if that fails.
+pub fn delegate_to(guard: &Path) -> std::io::Error {
+    let mut command = std::process::Command::new(guard);
+    command.args(std::env::args_os().skip(1)).env(DELEGATED, "1").exec()
 }
 
 /// Who runs this: `user@machine`, for the record.

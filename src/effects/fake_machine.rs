@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::machine::{
     Action, Ask, EtcIdentity, Fault, Ledger, Machine, Prober, Signal, Snapshot, SwitchEnd, SwitchHow,
 };
-use crate::guard::{Evidence, Options, Origin, PROTOCOL, Record, Spec, State};
+use crate::guard::{Ban, Bans, Evidence, Options, Origin, PROTOCOL, Record, Spec, State};
 use crate::health::{Check, CheckName, ProbeResult, UnitState, Units};
 use crate::model::boot_default::Source;
 use crate::model::{BootDefault, BootId, BootTime, Described, Generation, StorePath, Triple, TxId, UnitName};
@@ -86,6 +86,7 @@ pub struct FakeMachine {
     pub journal: Option<Record>,
     pub snapshot: Option<Snapshot>,
     pub history: Vec<Evidence>,
+    pub bans: Bans,
     pub generations: BTreeMap<u64, StorePath>,
     pub profile: u64,
     pub boots: StorePath,
@@ -131,6 +132,7 @@ impl FakeMachine {
             journal: None,
             snapshot: None,
             history: Vec::new(),
+            bans: Bans::default(),
             generations: [(1, path('a'))].into(),
             profile: 1,
             boots: path('a'),
@@ -312,6 +314,16 @@ impl Ledger for FakeMachine {
     }
     fn record_boot(&mut self, _: &StorePath) -> Result<(), Fault> {
         self.act("record boot", |_| ())
+    }
+    fn ban(&mut self, ban: &Ban) -> Result<(), Fault> {
+        let ban = ban.clone();
+        self.act("ban", |m| m.bans.add(ban))
+    }
+    fn lift_ban(&mut self, system: &StorePath) -> Result<(), Fault> {
+        let system = system.clone();
+        self.act("lift ban", |m| {
+            m.bans.lift(Some(&system));
+        })
     }
 }
 

@@ -197,6 +197,7 @@ impl World {
             previous: describe(&machine, &machine.running.clone())?,
             candidate: describe(&machine, &spec.candidate)?,
             activate: describe(&machine, &spec.activate)?,
+            bans: machine.bans.clone(),
             valid: locked(&self.store).contains(&spec.candidate),
         };
         admit(spec, &found)?;
@@ -352,6 +353,7 @@ impl Target for FakeTarget {
                     record: Some(r),
                     alive: false,
                     evidence: None,
+                    bans: m.bans.clone(),
                 }),
             })
         })
@@ -427,11 +429,20 @@ impl Target for FakeTarget {
             Ok("cancelled".into())
         })
     }
+    fn history(&self, _: usize) -> Result<(Vec<String>, usize), Failure> {
+        self.0.step("history", Exit::Internal, || Ok((Vec::new(), 0)))
+    }
+    fn unban(&self, _: Option<&StorePath>) -> Result<Vec<StorePath>, Failure> {
+        self.0.step("unban", Exit::Internal, || Ok(Vec::new()))
+    }
     fn health(&self, _: Option<&StorePath>) -> Result<String, Failure> {
         self.0.step("health", Exit::Internal, || Ok("{}".into()))
     }
     fn store(&self) -> Option<RemoteStore> {
         Some(RemoteStore { address: Address::parse("root@web").unwrap(), ssh_options: String::new() })
+    }
+    fn login(&self) -> String {
+        "ssh root@web".into()
     }
     fn name(&self) -> String {
         "web".into()

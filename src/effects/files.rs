@@ -19,14 +19,20 @@ pub fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error + '_ {
 
 /// A text file's content; `None` if there is no such file. Anything else that hinders reading is an error.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    let text = read_bytes(path, limit)?.map(String::from_utf8).transpose();
+    text.map_err(|e| at(path)(io::Error::new(ErrorKind::InvalidData, e)))
+}
+
+/// The same for a file that may hold anything.
+pub fn read_bytes(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Ok(f) => f,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(at(path)(e)),
     };
-    let mut text = String::new();
-    file.take(limit).read_to_string(&mut text).map_err(at(path))?;
-    Ok(Some(text))
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(at(path))?;
+    Ok(Some(bytes))
 }
 
 /// Where a link leads, one step; `None` if there is no such link.

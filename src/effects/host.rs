@@ -115,6 +115,36 @@ impl Target for Host {
         granted(&self.transport.run(&script, &ANSWERS)?)
     }
 
+    fn history(&self, limit: usize) -> Result<(Vec<String>, usize), Failure> {
+        let script =
+            format!("{}\nexec {} history --limit {limit} < /dev/null", there_is_a_guard(), layout::GUARD);
+        let text = text_of(&self.transport.run(&script, &ANSWERS)?)?;
+        match text.lines().next().map(serde_json::from_str) {
+            Some(Ok(Reply::Refused(failure))) => Err(failure),
+            Some(Ok(Reply::Following(None))) => Ok((Vec::new(), 0)),
+            Some(Ok(Reply::History { torn })) => {
+                Ok((text.lines().skip(1).map(str::to_owned).collect(), torn))
+            }
+            _ => {
+                Err(Failure::new(Exit::Internal, format!("the guard's answer cannot be understood: {text}")))
+            }
+        }
+    }
+
+    fn unban(&self, system: Option<&StorePath>) -> Result<Vec<StorePath>, Failure> {
+        let system = system.map_or_else(String::new, |s| quote(s.as_str()));
+        let script = format!("{}\nexec {} unban {system} < /dev/null", there_is_a_guard(), layout::GUARD);
+        let text = text_of(&self.transport.run(&script, &ANSWERS)?)?;
+        match serde_json::from_str(&text) {
+            Ok(Reply::Unbanned(systems)) => Ok(systems),
+            Ok(Reply::Following(None)) => Ok(Vec::new()),
+            Ok(Reply::Refused(failure)) => Err(failure),
+            _ => {
+                Err(Failure::new(Exit::Internal, format!("the guard's answer cannot be understood: {text}")))
+            }
+        }
+    }
+
     fn health(&self, guard: Option<&StorePath>) -> Result<String, Failure> {
         let guard = guard.map_or_else(|| layout::GUARD.to_owned(), |g| quote(g.as_str()));
         let script = format!("g={guard}; [ -d $g ] && g=$g/bin/nqd-guard\nexec \"$g\" health < /dev/null");
@@ -129,6 +159,10 @@ impl Target for Host {
         let Place::There { address, .. } = self.transport.place() else { return None };
         let ssh_options = self.transport.nix_ssh_options()?;
         Some(RemoteStore { address: address.clone(), ssh_options })
+    }
+
+    fn login(&self) -> String {
+        self.transport.login()
     }
 
     fn name(&self) -> String {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::guard::{Evidence, Record};
+use crate::guard::{Ban, Evidence, Record};
 use crate::health::{Check, CheckName, CheckReport, ProbeResult, Units};
 use crate::model::{BootId, BootTime, Described, StorePath, Triple, TxId, UnitName};
 use crate::report::event::Event;
@@ -152,6 +152,10 @@ pub trait Ledger {
     fn append_history(&mut self, evidence: &Evidence) -> Result<(), Fault>;
     /// Remembers for which system a boot loader was installed successfully.
     fn record_boot(&mut self, system: &StorePath) -> Result<(), Fault>;
+    /// Bans a system, durably.
+    fn ban(&mut self, ban: &Ban) -> Result<(), Fault>;
+    /// Lifts a system's ban, if there is one.
+    fn lift_ban(&mut self, system: &StorePath) -> Result<(), Fault>;
 }
 
 /// What probing needs.

@@ -37,10 +37,17 @@ pub trait Target: Send + Sync {
     fn confirm(&self, id: &TxId, token: &str, time: Duration) -> Result<(), Failure>;
     /// Has the running transaction rolled back.
     fn cancel(&self, by: &str) -> Result<String, Failure>;
+    /// The newest records of past transactions, one JSON object each, the newest last; and how many a
+    /// crash tore.
+    fn history(&self, limit: usize) -> Result<(Vec<String>, usize), Failure>;
+    /// Lifts the ban of one system, or all; says which were lifted.
+    fn unban(&self, system: Option<&StorePath>) -> Result<Vec<StorePath>, Failure>;
     /// Runs the checks of the running system with this guard, or with the one that is there; the report as JSON.
     fn health(&self, guard: Option<&StorePath>) -> Result<String, Failure>;
     /// Where Nix copies to; `None` for this very machine.
     fn store(&self) -> Option<RemoteStore>;
+    /// The words that run a command there as root: `ssh root@web`, or nothing.
+    fn login(&self) -> String;
     /// How a person names it.
     fn name(&self) -> String;
 }

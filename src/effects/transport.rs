@@ -111,6 +111,16 @@ impl Transport {
         Some(format!("-o ControlMaster=no -o {}{port}", control_path(control)))
     }
 
+    /// The words that run a command there as root, for a person to type.
+    pub fn login(&self) -> String {
+        let there = match &self.place {
+            Place::Here => String::new(),
+            Place::There { address, .. } => format!("ssh {} ", address.destination()),
+        };
+        let escalate = if self.escalate == Escalate::No { "" } else { self.escalate.word() };
+        format!("{there}{escalate}").trim_end().to_owned()
+    }
+
     /// Where scripts run.
     pub fn place(&self) -> &Place {
         &self.place

@@ -1,6 +1,6 @@
 //! Whether a transaction may begin: what is refused before anything changes. Pure.
 
-use super::{PROTOCOL, Spec};
+use super::{Bans, PROTOCOL, Spec};
 use crate::failure::Failure;
 use crate::health::Manifest;
 use crate::model::{BootId, Described, Triple, boot_proof};
@@ -20,6 +20,8 @@ pub struct Found {
     pub activate: Described,
     /// Whether Nix calls the candidate valid: a path that is merely there may be half copied.
     pub valid: bool,
+    /// Systems that are known to be bad.
+    pub bans: Bans,
 }
 
 /// Admits or refuses.
@@ -32,6 +34,9 @@ pub fn admit(spec: &Spec, found: &Found) -> Result<(), Failure> {
     if !found.valid {
         let what = format!("{} is not valid in the target's store", spec.candidate);
         return Err(Failure::refused(what).hint("copy it again: an earlier copy may have been cut short"));
+    }
+    if !spec.options.force {
+        found.bans.admit(&spec.activate)?;
     }
     suits(&found.previous, &found.candidate)?;
     suits(&found.previous, &found.activate)?;
@@ -131,6 +136,7 @@ mod tests {
             previous: nixos('a'),
             candidate: nixos('b'),
             activate: nixos('b'),
+            bans: Bans::default(),
             valid: true,
         };
         (spec, found)
@@ -165,6 +171,17 @@ mod tests {
             let failure = admit(&spec, &found).unwrap_err();
             assert!(failure.what.contains(says), "{says}: {failure}");
         }
+        let (mut spec, mut found) = case();
+        let id = spec.id.clone();
+        found.bans.add(crate::guard::Ban {
+            system: path('b'),
+            id,
+            at: String::new(),
+            why: "check web".into(),
+        });
+        assert!(admit(&spec, &found).unwrap_err().what.contains("known to be bad: check web"));
+        spec.options.force = true;
+        assert_eq!(admit(&spec, &found), Ok(()));
         let (mut spec, mut found) = case();
         (spec.activate, found.activate) = (path('s'), nixos('s'));
         assert!(admit(&spec, &found).unwrap_err().what.contains("no specialisation"));

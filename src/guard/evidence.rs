@@ -53,6 +53,17 @@ pub struct UnitLog {
     pub lines: Vec<String>,
 }
 
+/// Whether a line of the history is a record, of whatever version.
+pub fn is_record(line: &str) -> bool {
+    #[derive(Deserialize)]
+    #[allow(dead_code, reason = "only whether they are there matters")]
+    struct Least {
+        format: u32,
+        id: TxId,
+    }
+    serde_json::from_str::<Least>(line).is_ok()
+}
+
 impl Evidence {
     /// Of a transaction that ended.
     pub fn new(record: &Record, outcome: Outcome, ended: String) -> Self {

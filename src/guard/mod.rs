@@ -2,6 +2,7 @@
 //! [`Machine`](crate::effects::machine::Machine).
 
 pub mod admit;
+pub mod ban;
 pub mod evidence;
 pub mod outcome;
 pub mod protocol;
@@ -19,6 +20,7 @@ mod sweep;
 pub mod switch_end;
 pub mod transaction;
 
+pub use ban::{Ban, Bans};
 pub use evidence::{Evidence, UnitLog};
 pub use outcome::Outcome;
 pub use reason::Reason;

@@ -27,6 +27,9 @@ pub struct Outcome {
     /// A check still failed after the rollback: the cause lies outside the candidate (DESIGN rule 13).
     #[serde(default)]
     pub suspect: bool,
+    /// It is bad, and banned (DESIGN rule 14).
+    #[serde(default)]
+    pub bad: bool,
     /// Whether nothing on the machine was changed at all.
     #[serde(default)]
     pub unchanged: bool,
@@ -48,7 +51,11 @@ impl Outcome {
             _ => format!("runs {}, boots {}", self.runs.short(), self.boots),
         };
         let why = self.reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
-        let suspect = if self.suspect { "; the cause seems to lie outside the new system" } else { "" };
+        let suspect = match (self.suspect, self.bad) {
+            (true, _) => "; the cause seems to lie outside the new system",
+            (false, true) => "; it is banned from now on (--force insists)",
+            (false, false) => "",
+        };
         let unproved = match self.boot_unproved.as_slice() {
             [] => String::new(),
             parts => format!("; boot not proved: {} changed", parts.join(", ")),

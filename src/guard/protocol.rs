@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Record};
+use super::{Bans, Evidence, Record};
 use crate::failure::Failure;
-use crate::model::TxId;
+use crate::model::{StorePath, TxId};
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,13 @@ pub enum Reply {
     Following(Option<TxId>),
     /// `confirm`, `cancel`: done.
     Granted(String),
+    /// `history`: its lines follow.
+    History {
+        /// Lines that a crash tore, and that are left out.
+        torn: usize,
+    },
+    /// `unban`: the systems that were.
+    Unbanned(Vec<StorePath>),
     /// `status`.
     Status(Box<Status>),
     /// Any command: no, and why.
@@ -34,4 +41,7 @@ pub struct Status {
     pub alive: bool,
     /// The history's record of it, once it has ended.
     pub evidence: Option<Evidence>,
+    /// Systems that are not deployed again by themselves.
+    #[serde(default)]
+    pub bans: Bans,
 }

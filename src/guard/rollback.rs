@@ -4,7 +4,7 @@ use super::snapshot;
 use super::survey;
 use super::switch_end;
 use super::transaction::{Stop, Transaction};
-use super::{Outcome, Reason, State};
+use super::{Ban, Outcome, Reason, State};
 use crate::effects::machine::{Action, Fault, Signal, Snapshot};
 use crate::health::scheduler::Purpose;
 use crate::health::{Baseline, CheckReport, Standing, UnitState};
@@ -73,8 +73,22 @@ impl Transaction<'_> {
         if let Some(checks) = suspect {
             self.notes.push(format!("still failing after the rollback, so the cause lies outside: {checks}"));
             self.suspect = true;
+        } else if matches!(reason, Reason::Regressed { .. }) {
+            self.ban(&reason);
         }
         self.finish(State::RolledBack, Some(reason), false)
+    }
+
+    /// Required checks regressed and pass again: it was the candidate (DESIGN rule 14).
+    fn ban(&mut self, reason: &Reason) {
+        let ban = Ban {
+            system: self.rec.spec.activate.clone(),
+            id: self.rec.id.clone(),
+            at: self.m.wall(),
+            why: reason.to_string(),
+        };
+        let banned = self.m.ban(&ban);
+        self.bad = self.note(banned).is_some();
     }
 
     /// The profile's link and the boot loader, as they were.

@@ -49,6 +49,8 @@ pub struct Options {
     pub reboot_on_failed_rollback: bool,
     /// Start although the machine's starting point is diverged.
     pub from_diverged: bool,
+    /// Deploy although the candidate is banned.
+    pub force: bool,
 }
 
 impl Default for Options {
@@ -62,6 +64,7 @@ impl Default for Options {
             waive: Vec::new(),
             reboot_on_failed_rollback: false,
             from_diverged: false,
+            force: false,
         }
     }
 }

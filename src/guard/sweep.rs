@@ -244,3 +244,27 @@ fn a_dry_activate_of_somebody_else_changes_nothing() {
     m.lock = Some((State::RollingBack, 3));
     assert_eq!(deploy(&mut m, Options::default()).state, State::RolledBack);
 }
+
+#[test]
+fn only_what_was_shown_to_be_bad_is_banned() {
+    let failed = units(&[("sshd.service", "active"), ("web.service", "failed")]);
+    let rows = [
+        ("bad check", bad_check(), true),
+        ("failed unit", System { units: failed, test: SwitchHow::Exited(4), ..System::good() }, true),
+        ("not confirmed", System { network: false, ..System::good() }, false),
+        ("activation fails", System { test: SwitchHow::Exited(2), ..System::good() }, false),
+        ("boot loader fails", System { boot: SwitchHow::Exited(1), ..System::good() }, false),
+        ("good", System::good(), false),
+    ];
+    for (name, candidate, banned) in rows {
+        let mut m = FakeMachine::new(System::good(), candidate);
+        let outcome = deploy(&mut m, Options::default());
+        assert_eq!((outcome.bad, m.bans.admit(&path('b')).is_err()), (banned, banned), "{name}");
+    }
+    // Whoever insists, and is proved right, lifts the ban.
+    let mut m = FakeMachine::new(System::good(), bad_check());
+    deploy(&mut m, Options::default());
+    m.systems.insert(path('b'), System::good());
+    assert_eq!(deploy(&mut m, Options { force: true, ..Options::default() }).state, State::Committed);
+    assert!(m.bans.admit(&path('b')).is_ok());
+}

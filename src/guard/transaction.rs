@@ -30,6 +30,8 @@ pub struct Transaction<'m> {
     pub(super) notes: Vec<String>,
     /// A check still failed after the rollback.
     pub(super) suspect: bool,
+    /// The candidate is bad.
+    pub(super) bad: bool,
     /// What came while nobody listened.
     pub(super) deferred: Vec<Signal>,
     log: Option<UnitLog>,
@@ -64,6 +66,7 @@ impl<'m> Transaction<'m> {
             blamed: None,
             notes: Vec::new(),
             suspect: false,
+            bad: false,
             deferred: Vec::new(),
             log: None,
             timings: Vec::new(),
@@ -168,6 +171,9 @@ impl<'m> Transaction<'m> {
             return Err(failed(format!("afterwards the machine boots {}", now.boot_default)));
         }
         self.m.record_boot(&candidate)?;
+        // What has proved itself is not bad, whatever it was.
+        let lifted = self.m.lift_ban(&candidate);
+        self.note(lifted);
         Ok(())
     }
 
@@ -324,6 +330,7 @@ impl<'m> Transaction<'m> {
             boots,
             boot_unproved,
             suspect: self.suspect,
+            bad: self.bad,
             unchanged,
             notes: Vec::new(),
         })

@@ -9,13 +9,13 @@ use crate::effects::files::Lock;
 use crate::effects::machine::Fault;
 use crate::effects::runner::{Cmd, Runner};
 use crate::effects::systemd::Systemd;
-use crate::effects::this_machine::{ThisMachine, prepare, read_journal, write_first};
+use crate::effects::this_machine::{Journal, ThisMachine, journal, prepare, read_bans, write_first};
 use crate::effects::{clock, env, layout, system_files};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::admit::{Found, admit};
 use crate::guard::protocol::Reply;
-use crate::guard::{Record, Spec, State, record, recovery};
+use crate::guard::{Frozen, Record, Spec, State, record, recovery};
 use crate::health::Manifest;
 use crate::model::StorePath;
 use crate::model::store_path::STORE_DIR;
@@ -50,7 +50,14 @@ fn take_lock(runner: &Runner, guard: &std::path::Path) -> Result<Lock, Failure> 
     let waited = clock::start();
     loop {
         let lock = Lock::try_take(&layout::state("lock")).map_err(|e| internal("taking the lock", e))?;
-        let unfinished = read_journal()?.filter(|r| !r.ended());
+        let unfinished = match journal()? {
+            Journal::Empty => None,
+            Journal::Ours(record) => Some(*record).filter(|r| !r.ended()),
+            Journal::Foreign(frozen) => {
+                recover_foreign(runner, &frozen)?;
+                None
+            }
+        };
         match (lock, unfinished) {
             (Some(lock), None) => return Ok(lock),
             (Some(lock), Some(record)) if !may_be_starting(&record)? && waited.elapsed() < RECOVERY => {
@@ -64,6 +71,15 @@ fn take_lock(runner: &Runner, guard: &std::path::Path) -> Result<Lock, Failure> 
             (None, None) => clock::sleep(Duration::from_millis(50)),
         }
     }
+}
+
+/// Has the guard that wrote a record of another version finish its transaction.
+fn recover_foreign(runner: &Runner, frozen: &Frozen) -> Result<(), Failure> {
+    let cmd = Cmd::new(&frozen.guard).arg("recover").clear_env().timeout(RECOVERY);
+    runner.run(&cmd).map(drop).map_err(|e| {
+        internal("having the guard that wrote the journal finish its transaction", e)
+            .hint("the journal is of another version; use that version of nqd")
+    })
 }
 
 fn busy(record: &Record) -> Failure {
@@ -100,6 +116,7 @@ fn find(spec: &Spec, runner: &Runner) -> Result<Found, Failure> {
     Ok(Found {
         boot_id: system_files::boot_id().map_err(read("reading the boot id"))?,
         valid: is_valid(&triple.running, &spec.candidate, runner)?,
+        bans: read_bans()?,
         previous: describe(&triple.running)?,
         candidate: describe(&spec.candidate)?,
         activate: describe(&spec.activate)?,

@@ -3,6 +3,7 @@
 mod asking;
 mod begin;
 mod health;
+mod record;
 mod run;
 mod watch;
 
@@ -13,6 +14,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use crate::effects::env;
+use crate::effects::this_machine::{Journal, journal};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::protocol::Reply;
@@ -57,6 +60,17 @@ enum Command {
         /// Only if it is this one
         id: Option<TxId>,
     },
+    /// Print the records of past transactions, one JSON object a line, the newest last
+    History {
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Let systems that are known to be bad be deployed again
+    Unban {
+        /// Only this one
+        system: Option<StorePath>,
+    },
     /// Finish a transaction whose guard has died
     Recover,
     /// Roll the running transaction back
@@ -91,18 +105,8 @@ enum Command {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = match cli.command {
-        Command::CheckManifest { file } => health::check_manifest(&file),
-        Command::Health { system } => health::health(system),
-        Command::Status { as_is } => watch::status(as_is),
-        Command::Follow { id } => watch::follow(id.as_ref()),
-        Command::Recover => run::recover(),
-        Command::Cancel { by } => asking::cancel(by),
-        Command::Begin => begin::begin(),
-        Command::Confirm { id } => asking::confirm(id),
-        Command::Run { id } => run::run(&id),
-        Command::Tick { id } => run::tick(&id),
-    };
+    let result =
+        if cli.command.reads_the_journal() { delegate() } else { Ok(()) }.and_then(|()| run(cli.command));
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -112,6 +116,48 @@ pub fn main() -> ExitCode {
             say(&Reply::Refused(failure)).unwrap_or(());
             exit.into()
         }
+    }
+}
+
+impl Command {
+    /// Whether it is about a transaction that a guard of another version may have begun.
+    fn reads_the_journal(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { .. }
+                | Self::Follow { .. }
+                | Self::Recover
+                | Self::Cancel { .. }
+                | Self::Tick { .. }
+        )
+    }
+}
+
+/// Lets the guard that wrote the journal answer, where this one cannot read it. Does not return then.
+fn delegate() -> Result<(), Failure> {
+    match journal()? {
+        Journal::Foreign(frozen) if !env::was_delegated() => {
+            let why = env::delegate_to(&frozen.guard);
+            Err(internal(&format!("running {}, which wrote the journal", frozen.guard.display()), why))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::CheckManifest { file } => health::check_manifest(&file),
+        Command::Health { system } => health::health(system),
+        Command::Status { as_is } => watch::status(as_is),
+        Command::Follow { id } => watch::follow(id.as_ref()),
+        Command::History { limit } => record::history(limit),
+        Command::Unban { system } => record::unban(system.as_ref()),
+        Command::Recover => run::recover(),
+        Command::Cancel { by } => asking::cancel(by),
+        Command::Begin => begin::begin(),
+        Command::Confirm { id } => asking::confirm(id),
+        Command::Run { id } => run::run(&id),
+        Command::Tick { id } => run::tick(&id),
     }
 }
 

@@ -6,7 +6,9 @@ use super::begin::{may_be_starting, recover_first};
 use super::{must_be_root, say, say_line};
 use crate::effects::machine::Fault;
 use crate::effects::runner::Runner;
-use crate::effects::this_machine::{Heartbeat, follow as follow_events, last_evidence, read_journal};
+use crate::effects::this_machine::{
+    Heartbeat, follow as follow_events, last_evidence, read_bans, read_journal,
+};
 use crate::effects::{clock, env, system_files};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -111,7 +113,13 @@ pub(super) fn status(as_is: bool) -> Result<Exit, Failure> {
     let record = read_journal()?;
     let evidence = record.as_ref().map(|r| last_evidence(&r.id)).transpose()?.flatten();
     let alive = record.as_ref().map_or(Ok(false), is_alive)?;
-    say(&Reply::Status(Box::new(Status { protocol: PROTOCOL, record, alive, evidence })))?;
+    say(&Reply::Status(Box::new(Status {
+        protocol: PROTOCOL,
+        record,
+        alive,
+        evidence,
+        bans: read_bans()?,
+    })))?;
     Ok(Exit::Ok)
 }
 

@@ -1,6 +1,10 @@
 //! What people and programs are told: events, and the forms they take.
 
+#[cfg(feature = "operator")]
+pub mod doctor_text;
 pub mod event;
+#[cfg(feature = "operator")]
+pub mod history_text;
 #[cfg(feature = "operator")]
 pub mod human;
 #[cfg(feature = "operator")]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::deploy::request::{Asked, Settings};
 use crate::guard::protocol::Status;
+use crate::guard::{Ban, Bans};
 use crate::model::boot_default::Source as Loader;
 use crate::model::{BootDefault, Described, Generation, System};
 use crate::nix::{FlakeHost, FlakeRef};
@@ -189,8 +190,15 @@ fn a_running_transaction_is_busy_and_a_dead_one_is_said() {
         crate::effects::fake_machine::System::good(),
     );
     let record = machine.planned(&crate::effects::fake_machine::path('b'), Options::default());
-    let status =
-        |alive| Some(Status { protocol: PROTOCOL, record: Some(record.clone()), alive, evidence: None });
+    let status = |alive| {
+        Some(Status {
+            protocol: PROTOCOL,
+            record: Some(record.clone()),
+            alive,
+            evidence: None,
+            bans: Bans::default(),
+        })
+    };
     let mut f = facts();
     f.target.status = status(true);
     let failure = busy(&f.target).unwrap_err();
@@ -232,4 +240,18 @@ fn a_saved_plan_reads_back_the_same() {
     let p = planned(&facts()).unwrap();
     let text = serde_json::to_string(&p).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), p);
+}
+
+#[test]
+fn a_banned_system_is_refused_before_it_is_copied() {
+    let mut bans = Bans::default();
+    let id = TxId::new("2026-11-22T06:03:01Z", [1, 2, 3]);
+    bans.add(Ban { system: path('b'), id, at: "2026-11-22T06:03:01Z".into(), why: "check web".into() });
+    let mut f = facts();
+    f.target.status = Some(Status { protocol: PROTOCOL, record: None, alive: false, evidence: None, bans });
+    let failure = planned(&f).unwrap_err();
+    assert!(failure.exit == Exit::Refused && failure.what.contains("known to be bad"), "{failure}");
+    let mut settings = Settings::default();
+    settings.options.force = true;
+    assert!(plan(&request(settings), &f).is_ok());
 }

@@ -10,37 +10,55 @@ use super::ThisMachine;
 use crate::effects::machine::{Fault, Ledger, Snapshot, tried};
 use crate::effects::slots::Slots;
 use crate::effects::{files, layout, system_files};
-use crate::guard::{Evidence, Frozen, Record, record};
+use crate::guard::{Ban, Bans, Evidence, Frozen, Record, ban, evidence, record};
 use crate::model::{StorePath, TxId};
 
 /// Space that is freed for a rollback.
 const BALLAST: usize = 8 << 20;
+/// Snapshots that are kept.
+const SNAPSHOTS: usize = 20;
 /// A history that has grown larger than this is set aside, and a new one begun.
 const HISTORY: u64 = 8 << 20;
 /// Of what the public history is readable by.
 const READERS: &str = "nqd-ingest";
 
-/// The journal's record.
-pub fn read_journal() -> Result<Option<Record>, Fault> {
-    let what = "reading the journal";
-    let Some(bytes) = Slots::at(layout::state("journal")).read().map_err(tried(what))? else {
-        return Ok(None);
-    };
-    serde_json::from_slice(&bytes).map(Some).map_err(|e| unreadable(&bytes, &e))
+/// What the journal holds.
+#[derive(Debug)]
+pub enum Journal {
+    /// There never was a transaction.
+    Empty,
+    /// A record of ours.
+    Ours(Box<Record>),
+    /// A record of another version, whose frozen fields name the guard that can read it.
+    Foreign(Frozen),
 }
 
-/// A record that we cannot read, but whose frozen fields name the guard that can.
-fn unreadable(bytes: &[u8], e: &serde_json::Error) -> Fault {
-    match serde_json::from_slice::<Frozen>(bytes) {
-        Ok(frozen) => {
+/// Reads the journal.
+pub fn journal() -> Result<Journal, Fault> {
+    let what = "reading the journal";
+    let Some(bytes) = Slots::at(layout::state("journal")).read().map_err(tried(what))? else {
+        return Ok(Journal::Empty);
+    };
+    let record = serde_json::from_slice::<Record>(&bytes);
+    match (record, serde_json::from_slice::<Frozen>(&bytes)) {
+        (Ok(record), _) if record.format <= record::FORMAT => Ok(Journal::Ours(Box::new(record))),
+        (_, Ok(frozen)) => Ok(Journal::Foreign(frozen)),
+        (Ok(_), Err(e)) | (Err(e), Err(_)) => Err(Fault::new(what, e)),
+    }
+}
+
+/// The journal's record.
+pub fn read_journal() -> Result<Option<Record>, Fault> {
+    match journal()? {
+        Journal::Empty => Ok(None),
+        Journal::Ours(record) => Ok(Some(*record)),
+        Journal::Foreign(frozen) => {
             let why = format!(
-                "it is of another version than {}; the guard that wrote it can read it: {} status",
-                record::FORMAT,
+                "it is of another version; the guard that wrote it reads it: {} status",
                 frozen.guard.display()
             );
-            Fault::new("reading the journal", why)
+            Err(Fault::new("reading the journal", why))
         }
-        Err(_) => Fault::new("reading the journal", e),
     }
 }
 
@@ -52,10 +70,27 @@ pub fn prepare() -> Result<(), Fault> {
         files::make_dir(&dir, mode).map_err(tried(what))?;
     }
     fs::create_dir_all(layout::ROOTS).map_err(tried(what))?;
+    forget_old_snapshots().map_err(tried(what))?;
     let ballast = layout::state("ballast");
     if fs::metadata(&ballast).map_or(0, |m| m.len()) < BALLAST as u64 {
         files::write_durable(&ballast, &incompressible().map_err(tried(what))?, 0o600)
             .map_err(tried(what))?;
+    }
+    Ok(())
+}
+
+/// Snapshots of all but the last transactions: the history keeps what is worth keeping.
+fn forget_old_snapshots() -> io::Result<()> {
+    let dir = layout::state("tx");
+    let mut ids: Vec<_> = fs::read_dir(&dir)
+        .map_err(files::at(&dir))?
+        .map(|e| e.map(|e| e.file_name()))
+        .collect::<io::Result<_>>()
+        .map_err(files::at(&dir))?;
+    // The names begin with their time.
+    ids.sort_unstable();
+    for id in ids.iter().take(ids.len().saturating_sub(SNAPSHOTS)) {
+        fs::remove_dir_all(dir.join(id)).map_err(files::at(&dir))?;
     }
     Ok(())
 }
@@ -72,13 +107,37 @@ fn incompressible() -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The history as it lies on disk.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Every line that is a record, the oldest first.
+    pub lines: Vec<String>,
+    /// How many lines are none: a crash tore them.
+    pub torn: usize,
+}
+
+/// Reads the history, the part that was set aside too.
+pub fn read_history() -> Result<History, Fault> {
+    let mut history = History::default();
+    for name in ["history.jsonl.1", "history.jsonl"] {
+        let bytes =
+            files::read_bytes(&layout::state(name), HISTORY * 2).map_err(tried("reading the history"))?;
+        let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
+        for line in text.lines().filter(|l| !l.is_empty()) {
+            if evidence::is_record(line) {
+                history.lines.push(line.to_owned());
+            } else {
+                history.torn += 1;
+            }
+        }
+    }
+    Ok(history)
+}
+
 /// The last line of the history for a transaction.
 pub fn last_evidence(id: &TxId) -> Result<Option<Evidence>, Fault> {
-    let text = files::read_text(&layout::state("history.jsonl"), HISTORY * 2)
-        .map_err(tried("reading the history"))?;
-    // A torn line is no record; what follows it is.
-    let records =
-        text.iter().flat_map(|t| t.lines()).filter_map(|l| serde_json::from_str::<Evidence>(l).ok());
+    let history = read_history()?;
+    let records = history.lines.iter().filter_map(|l| serde_json::from_str::<Evidence>(l).ok());
     Ok(records.fold(None, |last, e| if e.id == *id { Some(e) } else { last }))
 }
 
@@ -126,6 +185,38 @@ impl Ledger for ThisMachine {
     fn record_boot(&mut self, system: &StorePath) -> Result<(), Fault> {
         system_files::write_boot_record(system).map_err(tried("recording what boots"))
     }
+
+    fn ban(&mut self, ban: &Ban) -> Result<(), Fault> {
+        let mut bans = read_bans()?;
+        bans.add(ban.clone());
+        write_bans(&bans)
+    }
+
+    fn lift_ban(&mut self, system: &StorePath) -> Result<(), Fault> {
+        let mut bans = read_bans()?;
+        if bans.lift(Some(system)).is_empty() { Ok(()) } else { write_bans(&bans) }
+    }
+}
+
+/// The machine's bans.
+pub fn read_bans() -> Result<Bans, Fault> {
+    let what = "reading the bans";
+    let path = layout::state("bans.json");
+    let Some(text) = files::read_text(&path, 1 << 20).map_err(tried(what))? else {
+        return Ok(Bans::default());
+    };
+    let bans: Bans = serde_json::from_str(&text).map_err(tried(what))?;
+    if bans.format > ban::FORMAT {
+        return Err(Fault::new(what, format!("{} is of a newer version", path.display())));
+    }
+    Ok(bans)
+}
+
+/// Makes the machine's bans durable.
+pub fn write_bans(bans: &Bans) -> Result<(), Fault> {
+    let what = "writing the bans";
+    let text = serde_json::to_string(bans).map_err(tried(what))?;
+    files::write_durable(&layout::state("bans.json"), text.as_bytes(), 0o600).map_err(tried(what))
 }
 
 /// Makes a transaction's first record durable, and the guard and the systems that it needs safe from the garbage

@@ -29,7 +29,9 @@ use crate::report::event::Event;
 
 pub use self::asks::{Request, ask};
 pub use self::events::{follow, observer};
-pub use self::ledger::{last_evidence, prepare, read_journal, write_first};
+pub use self::ledger::{
+    Journal, journal, last_evidence, prepare, read_bans, read_history, read_journal, write_bans, write_first,
+};
 
 /// Time between two signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(1);

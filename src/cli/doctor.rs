@@ -1,0 +1,32 @@
+//! `nqd doctor`.
+
+use super::flags::Place;
+use super::usage;
+use crate::app::App;
+use crate::effects::gather::Purpose;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report::doctor_text;
+
+/// Says what is wrong with a machine's deployments, and the commands that get it out.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  nqd doctor web    ends with 21 if web is held, 30 if something else needs a person, 0 if nothing does")]
+pub(super) struct Args {
+    /// The host; this machine if none is named
+    host: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Args {
+    pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
+        app.ask_password(self.place.ask_sudo_password)?;
+        let (name, place, escalate) = app.find(self.host.as_deref(), &self.place).map_err(usage)?;
+        let target = app.reach(&name, &place, escalate)?;
+        let facts = target.gather(Purpose::Status)?;
+        let (text, exit) = doctor_text::examine(name.as_str(), &target.login(), &facts);
+        app.reporter.print(&text);
+        Ok(exit)
+    }
+}
