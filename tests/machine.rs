@@ -17,13 +17,9 @@ use libtest_mimic::{Arguments, Trial};
 
 use harness::{Machine, Operator};
 
-/// Programs that the harness needs.
-const NEEDED: [&str; 9] =
-    ["debootstrap", "systemd-nspawn", "nix", "nix-store", "mkfs.ext4", "ip", "nsenter", "ssh", "git"];
-
 fn main() {
     let args = Arguments::from_args();
-    if let Some(why) = cannot_run() {
+    if let Some(why) = harness::cannot_run() {
         assert!(
             std::env::var_os("NQD_REQUIRE_MACHINES").is_none(),
             "the machine tests are required here, but {why}"
@@ -42,18 +38,6 @@ fn trial((name, test): Row) -> Trial {
         test();
         Ok(())
     })
-}
-
-fn cannot_run() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("they need root".to_owned());
-    }
-    let there = |program: &&str| {
-        let script = format!("command -v {program}");
-        std::process::Command::new("sh").args(["-c", &script]).output().is_ok_and(|o| o.status.success())
-    };
-    let missing: Vec<&str> = NEEDED.into_iter().filter(|p| !there(p)).collect();
-    (!missing.is_empty()).then(|| format!("this machine lacks {}", missing.join(", ")))
 }
 
 /// The operator's program.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::begin::may_be_starting;
 use super::{internal, must_be_root};
 use crate::effects::files::Lock;
 use crate::effects::runner::Runner;
@@ -67,13 +68,18 @@ pub(super) fn tick(id: &TxId) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Finishes whatever transaction is unfinished.
+/// Finishes a transaction that is unfinished, unless its guard is at work. At boot, and by hand at any time.
 pub(super) fn recover() -> Result<Exit, Failure> {
     must_be_root()?;
-    match read_journal()? {
-        Some(record) if !record.ended() => take_over(),
-        _ => Ok(Exit::Ok),
+    let Some(record) = read_journal()?.filter(|r| !r.ended()) else { return Ok(Exit::Ok) };
+    let lock = Lock::try_take(&layout::state("lock")).map_err(|e| internal("taking the lock", e))?;
+    let at_work = if lock.is_some() { may_be_starting(&record)? } else { is_well(&record)? };
+    drop(lock);
+    if at_work {
+        println!("transaction {} has a guard that is at work", record.describe());
+        return Ok(Exit::Ok);
     }
+    take_over()
 }
 
 fn take_over() -> Result<Exit, Failure> {

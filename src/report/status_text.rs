@@ -4,6 +4,7 @@ use console::style;
 
 use crate::deploy::facts::TargetFacts;
 use crate::effects::clock;
+use crate::guard::State;
 use crate::guard::protocol::Status;
 use crate::model::text::printable;
 
@@ -53,7 +54,12 @@ fn last(status: Option<&Status>) -> Vec<String> {
         .map_or_else(String::new, |t| format!(", {} ago", humantime::format_duration(t)));
     let mut lines = vec![format!("transaction {} by {}{ago}", record.id, record.spec.origin.operator)];
     match (&record.outcome, status.is_some_and(|s| s.alive)) {
-        (Some(outcome), _) => lines.push(outcome.summary()),
+        (Some(outcome), _) => {
+            lines.push(outcome.summary());
+            if matches!(outcome.state, State::Held | State::Superseded) {
+                lines.push("nqd doctor says what to do".to_owned());
+            }
+        }
         (None, true) => lines
             .push(format!("running: {}; nqd follow shows it, nqd cancel rolls it back", record.state.word())),
         (None, false) => lines.push(format!(

@@ -11,3 +11,20 @@ pub mod run;
 
 pub use machine::Machine;
 pub use operator::{Ended, Operator};
+
+/// Programs that the harness needs.
+const NEEDED: [&str; 9] =
+    ["debootstrap", "systemd-nspawn", "nix", "nix-store", "mkfs.ext4", "ip", "nsenter", "ssh", "git"];
+
+/// Why machines cannot be made here, if so.
+pub fn cannot_run() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("they need root".to_owned());
+    }
+    let there = |program: &&str| {
+        let script = format!("command -v {program}");
+        std::process::Command::new("sh").args(["-c", &script]).output().is_ok_and(|o| o.status.success())
+    };
+    let missing: Vec<&str> = NEEDED.into_iter().filter(|p| !there(p)).collect();
+    (!missing.is_empty()).then(|| format!("this machine lacks {}", missing.join(", ")))
+}

@@ -1,0 +1,116 @@
+//! File systems that are full, or cannot be written.
+
+use std::time::Duration;
+
+use super::scene::site;
+use super::{Row, row};
+
+/// Puts a small file system over /boot, with what was there.
+const SMALL_BOOT: &str = "cp -a /boot /run/boot.kept; mount -t tmpfs -o size=64k tmpfs /boot; cp -a /run/boot.kept/. /boot/; while head -c 1024 /dev/zero >> /boot/filler; do :; done 2>/dev/null; true";
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        row("nix-full-before", "no space on /nix", "before", |s| {
+            s.good();
+            let filler = s.machine.fill_disk("/nix");
+            let ended = s.deploy(&[]).expect(42, &["nix-collect-garbage"]);
+            std::fs::remove_file(filler).unwrap();
+            Some(ended.code)
+        }),
+        row(
+            "nix-full-probing",
+            "no space on /nix, and a check that fails: the reserved space lets the rollback through",
+            "probing",
+            |s| {
+                s.candidate(&site("2", "500", ""));
+                let running = s.start(&[]);
+                s.at("probing");
+                let filler = s.machine.fill_disk("/nix");
+                let ended = running.end().expect(20, &["rolled back: check site"]);
+                std::fs::remove_file(filler).unwrap();
+                Some(ended.code)
+            },
+        )
+        .quick(),
+        row("nix-full-committing", "no space on /nix", "committing", |s| {
+            s.candidate(&site("2", "200", ""));
+            let running = s.start(&["--soak", "2s"]);
+            s.at("soaking");
+            let filler = s.machine.fill_disk("/nix");
+            let ended = running.end();
+            std::fs::remove_file(filler).unwrap();
+            assert!([0, 20].contains(&ended.code), "{}", ended.all());
+            Some(ended.code)
+        }),
+        row("var-full", "no space on /var", "probing", |s| {
+            s.machine.exec("mount -t tmpfs -o size=64k tmpfs /var/tmp; head -c 1M /dev/zero > /var/tmp/filler || true; mount --bind /var/tmp /var/lib");
+            s.good();
+            let code = s.ends(&[], 0, &["committed"]);
+            s.machine.exec("umount /var/lib /var/tmp");
+            code
+        }),
+        row("var-tmpfs", "a tmpfs /var", "always", |s| {
+            s.machine.exec("mount -t tmpfs tmpfs /var");
+            s.good();
+            let code = s.ends(&[], 0, &["committed"]);
+            s.machine.exec("umount -l /var");
+            code
+        }),
+        row("var-read-only", "a read-only /var", "probing", |s| {
+            s.good();
+            let running = s.start(&["--soak", "3s"]);
+            s.at("probing");
+            s.machine.exec("mount --bind /var /var; mount -o remount,bind,ro /var");
+            let ended = running.end().expect(0, &["committed"]);
+            s.machine.exec("umount -l /var");
+            Some(ended.code)
+        }),
+        row("root-read-only", "everything is read-only for half a minute", "probing", |s| {
+            s.good();
+            let running = s.start(&["--soak", "3s"]);
+            s.at("probing");
+            s.machine.exec("mount -o remount,ro / || true");
+            std::thread::sleep(Duration::from_secs(30));
+            s.machine.exec("mount -o remount,rw /");
+            let ended = running.end();
+            assert!([0, 20, 22].contains(&ended.code), "{}", ended.all());
+            s.over();
+            Some(ended.code)
+        }),
+        row("inodes", "no inodes left", "probing", |s| {
+            s.candidate(&site("2", "500", ""));
+            let running = s.start(&["--soak", "5s"]);
+            s.at("probing");
+            s.machine
+                .exec("mkdir /many; perl -e 'for ($i = 0; open(F, \">\", \"/many/$i\"); $i++) { close F }'");
+            let ended = running.end().expect(20, &["rolled back"]);
+            s.machine.exec("rm -rf /many");
+            Some(ended.code)
+        }),
+        row("boot-full", "no space on /boot", "committing", |s| {
+            s.machine.exec(SMALL_BOOT);
+            s.good();
+            let ended = s.deploy(&[]);
+            s.machine.exec("umount -l /boot");
+            assert_eq!(ended.code, 20, "{}", ended.all());
+            Some(ended.code)
+        }),
+        row("boot-unreadable", "the boot partition goes away", "probing", |s| {
+            s.candidate(&site("2", "500", ""));
+            let running = s.start(&["--soak", "4s"]);
+            s.at("probing");
+            s.machine.exec("mv /boot /boot.gone; ln -s /boot /boot");
+            let ended = running.end().expect(20, &["rolled back"]);
+            s.machine.exec("rm /boot; mv /boot.gone /boot");
+            Some(ended.code)
+        }),
+        row("state-gone", "somebody deletes /nix/var/nqd", "after", |s| {
+            s.good();
+            let code = s.ends(&[], 0, &["committed"]);
+            s.machine.exec("mv /nix/var/nqd /nix/var/nqd.gone");
+            s.operator.on(&s.machine, &["status"]).expect(0, &["no transaction"]);
+            s.machine.exec("mv /nix/var/nqd.gone /nix/var/nqd");
+            code
+        }),
+    ]
+}

@@ -1,0 +1,100 @@
+//! What lies on disk is not as it should be.
+
+use super::scene::site;
+use super::{Row, row};
+
+/// Overwrites the middle of the journal's newest slot, as a torn write does.
+const TEAR_NEWEST: &str = r#"cd /nix/var/nqd
+a=$(head -c 60 journal | head -n 1 | cut -d ' ' -f 3); b=$(tail -c +65537 journal | head -c 60 | head -n 1 | cut -d ' ' -f 3)
+[ "${a:-0}" -gt "${b:-0}" ] && at=0 || at=65536
+printf torn | dd of=journal bs=1 seek=$((at + 100)) conv=notrunc status=none"#;
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        row("journal-torn", "the last write of the journal is torn", "after", |s| {
+            s.good();
+            s.deploy(&[]).expect(0, &["committed"]);
+            s.machine.exec(TEAR_NEWEST);
+            // What is left says "committing": it is done again, forward.
+            s.operator.on(&s.machine, &["status"]).expect(0, &[]);
+            s.machine.exec("/nix/var/nqd/guard recover");
+            None
+        })
+        .quick(),
+        row("journal-torn-power-cut", "a power cut tears the journal's last write", "probing", |s| {
+            s.good();
+            let running = s.start(&["--soak", "30s"]);
+            s.at("soaking");
+            running.kill();
+            s.machine.exec(&format!(
+                "systemctl kill --signal=STOP 'nqd-transaction-*.service'; {TEAR_NEWEST}; sync"
+            ));
+            s.power_cut();
+            assert_eq!(s.over(), "interrupted");
+            None
+        }),
+        row("journal-empty", "the journal is an empty file", "before", |s| {
+            s.good();
+            s.machine.exec("mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd; : > /nix/var/nqd/journal");
+            s.ends(&[], 0, &["committed"])
+        }),
+        row("journal-zeros", "the journal is all zeros, as some file systems leave it", "before", |s| {
+            s.good();
+            s.machine.exec("mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd; head -c 131072 /dev/zero > /nix/var/nqd/journal");
+            s.ends(&[], 0, &["committed"])
+        }),
+        row(
+            "journal-newer",
+            "the journal is of a newer version, whose guard has ended its transaction",
+            "before",
+            |s| {
+                s.good();
+                s.machine.exec(NEWER);
+                s.ends(&[], 0, &["committed"])
+            },
+        ),
+        row("history-torn", "a line of the history is torn", "after", |s| {
+            s.candidate(&site("2", "500", ""));
+            s.deploy(&[]).expect(20, &[]);
+            s.machine.exec("truncate -s -20 /nix/var/nqd/history.jsonl");
+            s.tears(1);
+            s.good();
+            let code = s.ends(&[], 0, &["committed"]);
+            s.operator.on(&s.machine, &["history"]).expect(0, &["torn by a crash", "committed"]);
+            code
+        }),
+        row("history-binary", "the history holds bytes that are no text", "after", |s| {
+            s.good();
+            s.machine.exec("mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd; printf '\\377\\376\\n' > /nix/var/nqd/history.jsonl");
+            s.tears(1);
+            s.ends(&[], 0, &["committed"])
+        }),
+        row("state-half-copied", "a copy is cut short by a power cut", "copying", |s| {
+            s.candidate(&site("2", "200", ""));
+            let system = s.system().to_owned();
+            let store = format!("ssh-ng://root@{}", s.machine.address());
+            let out = s
+                .operator
+                .command("nix", &["copy", "--no-check-sigs", "--to", &store, &system])
+                .output()
+                .unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            s.power_cut();
+            let ended = s.deploy(&[]);
+            assert!([0, 20, 30, 42].contains(&ended.code), "{}", ended.all());
+            if ended.code != 0 {
+                s.machine.exec("nix-store --verify --check-contents --repair; true");
+            }
+            Some(ended.code)
+        }),
+    ]
+}
+
+/// A journal of format 99 by a guard that ends whatever it is asked to.
+const NEWER: &str = r#"mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd
+printf '#!/bin/sh\necho newer "$@" >> /run/newer\n' > /usr/local/bin/newer-guard; chmod +x /usr/local/bin/newer-guard
+p=/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-nixos
+body='{"id":"20990101-000000-aaaaaa","bootId":"6600d058-bc74-4f75-b6e4-532f8a2d456e","state":"pondering","previous":"'$p'","candidate":"'$p'","guard":"/usr/local/bin/newer-guard","format":99}'
+sum=$(printf %s "$body" | sha256sum | cut -d ' ' -f 1)
+printf 'nqd-slot 1 4 %s %s\n%s' ${#body} $sum "$body" > /nix/var/nqd/journal
+truncate -s 131072 /nix/var/nqd/journal"#;

@@ -1,0 +1,75 @@
+//! Candidates that are refused before anything changes.
+
+use super::scene::site;
+use super::{Row, row};
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        row("wrong-architecture", "a candidate for another architecture", "planning", |s| {
+            s.candidate(&site("2", "200", "system = \"aarch64-linux\";"));
+            s.ends(&[], 30, &["is for aarch64-linux"])
+        })
+        .quick(),
+        row("not-nixos", "a candidate that is not a NixOS system", "planning", |s| {
+            s.operator.hosts("web = { config = { networking.hostName = \"web\"; system.build.toplevel = derivation { name = \"x\"; system = \"x86_64-linux\"; builder = \"/bin/sh\"; args = [ \"-c\" \"/bin/mkdir $out\" ]; }; }; };");
+            s.ends(&[], 30, &["is not a NixOS system"])
+        })
+        .quick(),
+        row("other-host", "a candidate for another host name", "planning", |s| {
+            s.candidate(&site("2", "200", "hostName = \"db\";"));
+            s.ends(&[], 30, &["is for the host db"])
+        }),
+        row("needs-reboot", "a candidate with another init interface", "planning", |s| {
+            s.candidate(&site("2", "200", "initInterface = \"systemd 9\";"));
+            s.ends(&[], 30, &["needs a reboot"])
+        }),
+        row("path-not-valid", "a store path that is not valid", "planning", |s| {
+            let path = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-nixos-system-web-2";
+            s.machine.exec(&format!("cp -r $(readlink -f /run/current-system) {path}"));
+            let guard = crate::guard().display().to_string();
+            let ended = s.operator.on(&s.machine, &["rollback", "web", "--to", path, "--yes", "--guard", &guard]);
+            assert!([1, 30, 42].contains(&ended.code), "{}", ended.all());
+            s.machine.exec(&format!("rm -r {path}"));
+            Some(30)
+        }),
+        manifest("manifest-no-json", "a manifest that is not JSON", "{"),
+        manifest("manifest-newer", "a manifest of a newer version", r#"{"version":2,"checks":{}}"#),
+        manifest(
+            "manifest-cycle",
+            "a manifest whose checks wait for each other",
+            r#"{"version":1,"checks":{"a":{"probe":{"kind":"disk","path":"/"},"after":["b"]},"b":{"probe":{"kind":"disk","path":"/"},"after":["a"]}}}"#,
+        ),
+        row("manifest-10000", "a manifest with 10,000 checks", "planning", |s| {
+            let checks: Vec<String> =
+                (0..10_000).map(|n| format!(r#""c{n}":{{"probe":{{"kind":"disk","path":"/"}}}}"#)).collect();
+            std::fs::write(s.operator.flake().join("many.json"), format!(r#"{{"version":1,"checks":{{{}}}}}"#, checks.join(","))).unwrap();
+            s.operator.hosts(&site("2", "200", "manifest = builtins.readFile ./many.json;").replace("checks.site", "checks_unused.site"));
+            let ended = s.deploy(&[]);
+            assert!([30, 40].contains(&ended.code), "{}", ended.all());
+            Some(ended.code)
+        }),
+        row("evaluation-error", "a configuration that does not evaluate", "evaluating", |s| {
+            s.operator.hosts("web = throw \"no\";");
+            s.ends(&[], 40, &["no"])
+        }),
+        row("build-failure", "a system that does not build", "building", |s| {
+            s.operator.hosts(&site("2", "200", "system = \"'; exit 1; '\";"));
+            s.ends(&[], 41, &["failed"])
+        }),
+    ]
+}
+
+fn manifest(name: &'static str, fault: &str, text: &'static str) -> Row {
+    Row {
+        name: name.into(),
+        fault: fault.into(),
+        when: "planning".into(),
+        quick: false,
+        run: Box::new(move |s| {
+            s.candidate(&format!(
+                "web = nixos {{ name = \"web\"; version = \"2\"; manifest = ''{text}''; }};"
+            ));
+            s.ends(&[], 30, &["health.json"])
+        }),
+    }
+}
