@@ -74,7 +74,10 @@ impl Executor<'_> {
             return Err(Failure::refused("interrupted; nothing was changed"));
         }
         match step {
-            Step::Protect => self.target.protect(id, &[plan.candidate.clone(), plan.guard.clone()]),
+            Step::Protect => {
+                let keep = [plan.candidate.clone(), plan.guard.clone()];
+                self.target.protect(id, &keep, &plan.copy.paths)
+            }
             Step::Copy => self.copy(plan),
             Step::Transact => {
                 *outcome = Some(transact(self, plan, id)?);

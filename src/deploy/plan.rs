@@ -104,8 +104,8 @@ pub enum Kind {
 pub struct Copying {
     /// The paths whose closures are copied: the candidate and the guard, unless the target has them.
     pub roots: Vec<StorePath>,
-    /// How many paths of them the target lacks.
-    pub paths: usize,
+    /// The paths of them that the target lacks.
+    pub paths: Vec<StorePath>,
     /// Their bytes.
     pub bytes: u64,
 }
@@ -120,8 +120,8 @@ impl Copying {
         let roots = [&candidate.described.path, &guard.path].into_iter().filter(|p| missing.contains(p));
         Self {
             roots: roots.cloned().collect(),
-            paths: lacking.len(),
             bytes: lacking.iter().map(|p| p.nar_size).sum(),
+            paths: lacking.into_iter().map(|p| p.path.clone()).collect(),
         }
     }
 }

@@ -371,7 +371,7 @@ impl Target for FakeTarget {
     fn dry_activate(&self, _: &StorePath) -> Result<Vec<String>, Failure> {
         self.0.step("dry activate", Exit::Internal, || Ok(Vec::new()))
     }
-    fn protect(&self, id: &TxId, _: &[StorePath]) -> Result<(), Failure> {
+    fn protect(&self, id: &TxId, _: &[StorePath], _: &[StorePath]) -> Result<(), Failure> {
         self.0.step("protect", Exit::Internal, || {
             self.machine()?.roots.insert(id.clone());
             Ok(())

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::guard::protocol::Reply;
 use crate::model::boot_default::BootFiles;
 use crate::model::described::{LINKS, TEXT_FILES};
-use crate::model::{BootDefault, BootId, Described, Generation, StorePath, Triple};
+use crate::model::{BootDefault, BootId, Described, Generation, StorePath, Triple, TxId};
 use crate::nix::PathInfo;
 
 /// Functions that both scripts use. `text KEY FILE` and `link KEY FILE` report what is there.
@@ -129,10 +129,46 @@ say end yes
     )
 }
 
-/// The script that says which of these paths are not valid in the target's store.
+fn lines_of(paths: &[StorePath]) -> String {
+    paths.iter().fold(String::new(), |all, p| all + p.as_str() + "\n")
+}
+
+/// Notes durably which paths are going to be copied in which boot; part of a script that ends on errors.
+pub fn note_copy(id: &TxId, paths: &[StorePath]) -> String {
+    let (dir, state, list) = (layout::COPIES, layout::STATE, lines_of(paths));
+    format!(
+        r"mkdir -p {state}
+chmod 711 {state}
+mkdir -p -m 700 {dir}
+{{ cat /proc/sys/kernel/random/boot_id - <<'nqd-end'
+{list}nqd-end
+}} > {dir}/{id}
+sync {dir}/{id} {dir}
+"
+    )
+}
+
+/// The script that says which of these paths are not valid in the target's store. Copies that an earlier boot did not
+/// bring to an end are looked at first: what is valid and torn is removed, so that it is copied again.
 pub fn missing_script(paths: &[StorePath]) -> String {
-    let list = paths.iter().fold(String::new(), |all, p| all + p.as_str() + "\n");
-    format!("xargs nix-store --check-validity --print-invalid <<'nqd-end'\n{list}nqd-end\n")
+    let (dir, roots, list) = (layout::COPIES, layout::ROOTS, lines_of(paths));
+    format!(
+        r#"for note in {dir}/*; do
+  [ -e "$note" ] || continue
+  read -r boot < "$note"
+  [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ] || continue
+  torn=
+  for p in $(tail -n +2 "$note"); do
+    if nix-store --check-validity "$p" 2> /dev/null && ! nix-store --verify-path "$p" 2> /dev/null; then torn="$torn $p"; fi
+  done
+  rm -f "{roots}/${{note##*/}}"-*
+  [ -z "$torn" ] || nix-store --delete $torn >&2 || exit 1
+  rm -f "$note"
+done
+xargs nix-store --check-validity --print-invalid <<'nqd-end'
+{list}nqd-end
+"#
+    )
 }
 
 /// What a script reported: the values of each key, in order.

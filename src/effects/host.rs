@@ -77,16 +77,18 @@ impl Target for Host {
         Ok(said)
     }
 
-    fn protect(&self, id: &TxId, paths: &[StorePath]) -> Result<(), Failure> {
+    fn protect(&self, id: &TxId, keep: &[StorePath], copied: &[StorePath]) -> Result<(), Failure> {
         let link = |(n, p): (usize, &StorePath)| {
             format!("ln -sfn {} {}\n", quote(p.as_str()), layout::root(id, &n.to_string()).display())
         };
-        let links: String = paths.iter().enumerate().map(link).collect();
-        self.transport.run(&format!("set -e\nmkdir -p {}\n{links}", layout::ROOTS), &[0]).map(drop)
+        let links: String = keep.iter().enumerate().map(link).collect();
+        let note = if copied.is_empty() { String::new() } else { gather::note_copy(id, copied) };
+        self.transport.run(&format!("set -e\nmkdir -p {}\n{links}{note}", layout::ROOTS), &[0]).map(drop)
     }
 
     fn release(&self, id: &TxId) -> Result<(), Failure> {
-        self.transport.run(&format!("rm -f {}", layout::root(id, "*").display()), &[0]).map(drop)
+        let script = format!("rm -f {} {}/{id}", layout::root(id, "*").display(), layout::COPIES);
+        self.transport.run(&script, &[0]).map(drop)
     }
 
     fn begin(&self, guard: &StorePath, spec: &Spec, on_line: &mut OnLine<'_>) -> Result<(), Failure> {

@@ -22,6 +22,9 @@ pub const RUN: &str = "/run/nqd";
 pub const SOCKET: &str = "/run/nqd/ask.sock";
 /// The guard that was used last: what an operator runs to ask how the machine is.
 pub const GUARD: &str = "/nix/var/nqd/guard";
+/// What is being copied: a file for each transaction that has not begun yet, with the boot in which it is copied and the
+/// paths. Nix does not sync what it copies, so after a power cut valid paths may be empty.
+pub const COPIES: &str = "/nix/var/nqd/copies";
 /// Our garbage collector roots.
 pub const ROOTS: &str = "/nix/var/nix/gcroots/nqd";
 /// Where a boot loader's files may lie.

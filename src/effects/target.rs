@@ -19,13 +19,13 @@ pub trait Target: Send + Sync {
     fn gather(&self, purpose: Purpose) -> Result<TargetFacts, Failure>;
     /// Describes a system in its store.
     fn describe(&self, system: &StorePath, specialisation: Option<&str>) -> Result<RemoteSystem, Failure>;
-    /// Which of these paths its store lacks.
+    /// Which of these paths its store lacks. What a power cut left torn of an earlier copy is removed first.
     fn missing(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, Failure>;
     /// What a switch to a system in its store would do, as its own script says.
     fn dry_activate(&self, system: &StorePath) -> Result<Vec<String>, Failure>;
     /// Keeps paths from its garbage collector for a transaction; they need not be there yet. The transaction's guard
-    /// lets go of them when it ends.
-    fn protect(&self, id: &TxId, paths: &[StorePath]) -> Result<(), Failure>;
+    /// lets go of them when it ends. Notes durably what is going to be copied: a power cut may leave that torn.
+    fn protect(&self, id: &TxId, keep: &[StorePath], copied: &[StorePath]) -> Result<(), Failure>;
     /// Lets go of them if it never began.
     fn release(&self, id: &TxId) -> Result<(), Failure>;
     /// Has a guard begin a transaction, and follows it. The first line is a

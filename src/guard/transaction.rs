@@ -165,7 +165,7 @@ impl<'m> Transaction<'m> {
                 switch_end::words(&end.how)
             )));
         }
-        let now = self.m.triple()?;
+        let now = self.m.triple().map_err(|f| failed(f.to_string()))?;
         let profile = now.profile.as_ref().map(|g| &g.path);
         if profile != Some(&candidate) || now.boot_default.path().is_some_and(|p| *p != candidate) {
             return Err(failed(format!("afterwards the machine boots {}", now.boot_default)));

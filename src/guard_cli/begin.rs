@@ -1,6 +1,6 @@
 //! `nqd-guard begin`: admits a transaction, makes its first record durable, and starts its guard, detached.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::run::GUARD_PROPERTIES;
@@ -10,7 +10,7 @@ use crate::effects::machine::Fault;
 use crate::effects::runner::{Cmd, Runner};
 use crate::effects::systemd::Systemd;
 use crate::effects::this_machine::{Journal, ThisMachine, journal, prepare, read_bans, write_first};
-use crate::effects::{clock, env, layout, system_files};
+use crate::effects::{clock, env, files, layout, system_files};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::admit::{Found, admit};
@@ -34,6 +34,9 @@ pub(super) fn begin() -> Result<Exit, Failure> {
     let found = find(&spec, &runner)?;
     admit(&spec, &found)?;
     sync_store(&found.triple.running, &runner)?;
+    // What was copied is on disk now.
+    files::remove(&Path::new(layout::COPIES).join(spec.id.as_str()))
+        .map_err(|e| internal("noting that all is copied", e))?;
     let record = first_record(spec, &found, guard);
     write_first(&record)?;
     if let Err(failure) = start(&runner, &record) {

@@ -17,6 +17,8 @@ const RESULT_PROGRESS: u64 = 105;
 const RESULT_POST_BUILD_LOG_LINE: u64 = 107;
 /// Lines of a builder's log that are kept for when it fails.
 const LOG: usize = 25;
+/// Activities that are remembered at a time; the oldest make room.
+const MOST: usize = 65_536;
 
 /// One line, parsed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -78,6 +80,9 @@ impl Watch {
         };
         match serde_json::from_str(json) {
             Ok(Action::Start { id, kind, text }) => {
+                if self.activities.len() >= MOST {
+                    self.activities.pop_first();
+                }
                 self.activities.insert(id, (kind, without_colour(&text)));
                 if kind == ACTIVITY_BUILD { Told::Progress } else { Told::Nothing }
             }
@@ -124,6 +129,11 @@ impl Watch {
             self.log.remove(0);
         }
         self.log.push(without_colour(line));
+    }
+
+    /// How many activities are remembered.
+    pub fn activities(&self) -> usize {
+        self.activities.len()
     }
 
     /// Derivations built, and to be built.

@@ -27,8 +27,12 @@ pub fn render(plan: &Plan) -> String {
         row(&mut out, "then", ["nothing to do: it runs, is the profile's, and boots already"]);
         return out.join("\n");
     }
-    if plan.copy.paths > 0 {
-        row(&mut out, "copy", [format!("{}, {}", count(plan.copy.paths, "path"), bytes(plan.copy.bytes))]);
+    if !plan.copy.paths.is_empty() {
+        row(
+            &mut out,
+            "copy",
+            [format!("{}, {}", count(plan.copy.paths.len(), "path"), bytes(plan.copy.bytes))],
+        );
     }
     row(&mut out, "changes", changes(plan));
     row(&mut out, "checks", plan.gates.iter().map(gate));

@@ -61,7 +61,7 @@ pub fn rows() -> Vec<Row> {
             s.good();
             let running = s.start(&["--soak", "4s"]);
             s.at("probing");
-            s.machine.exec("pkill -KILL -f 'sshd: root' || true");
+            s.machine.exec("pkill -KILL -f '[s]shd: root' || true");
             Some(running.end().expect(0, &["committed"]).code)
         }),
         row("sshd-restarted", "sshd is restarted by somebody", "probing", |s| {
@@ -76,7 +76,7 @@ pub fn rows() -> Vec<Row> {
             let running = s.start(&["--soak", "3s"]);
             s.at("activating");
             let socket = format!("root@{}", s.machine.address());
-            crate::harness::run::sh(&format!("pkill -KILL -f -- '-M -N -f.*{socket}' || true"));
+            crate::harness::run::sh(&format!("pkill -KILL -f -- '[-]M -N -f.*{socket}' || true"));
             Some(running.end().expect(0, &["committed"]).code)
         }),
         row("operator-killed-activating", "the operator's nqd is killed", "activating", |s| {

@@ -88,7 +88,7 @@ fn planned(facts: &Facts) -> Result<Plan, Failure> {
 fn a_plain_change() {
     let p = planned(&facts()).unwrap();
     assert_eq!((p.kind, &p.steps[..]), (Kind::Switch, &[Step::Protect, Step::Copy, Step::Transact][..]));
-    assert_eq!(p.copy, Copying { roots: vec![path('b')], paths: 1, bytes: 100 });
+    assert_eq!(p.copy, Copying { roots: vec![path('b')], paths: vec![path('b')], bytes: 100 });
     assert_eq!((p.closure_bytes, p.revision.as_deref()), (1100, Some("797e398a9375-dirty")));
     assert_eq!((p.boot_unproved.len(), p.warnings.len()), (0, 0));
     let gates: Vec<_> = p.gates.iter().map(|g| g.name.as_str()).collect();
@@ -101,7 +101,7 @@ fn what_is_copied_is_what_the_target_lacks() {
         let mut f = facts();
         f.candidate.missing = missing.iter().map(|c| path(*c)).collect();
         let p = planned(&f).unwrap();
-        (p.steps.contains(&Step::Copy), p.copy.roots.len(), p.copy.paths, p.copy.bytes)
+        (p.steps.contains(&Step::Copy), p.copy.roots.len(), p.copy.paths.len(), p.copy.bytes)
     };
     assert_eq!(copied(&[]), (false, 0, 0, 0));
     assert_eq!(copied(&['g']), (true, 1, 1, 4000));

@@ -25,14 +25,18 @@ pub(super) fn probe(
 ) -> ProbeResult {
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     let unit = format!("nqd-probe-{}-{n}-{name}.service", std::process::id());
-    let properties = [
-        user.map_or_else(|| "DynamicUser=yes".to_owned(), |u| format!("User={u}")),
+    let mut properties = vec![
         // We stop it in time ourselves; this is for when we cannot.
         format!("RuntimeMaxSec={}", (time + GRACE).as_secs_f32()),
         "TimeoutStopSec=1".to_owned(),
         format!("MemoryMax={memory}"),
         format!("TasksMax={TASKS}"),
     ];
+    match user {
+        Some(user) => properties.push(format!("User={user}")),
+        // A user of its own can be held by its number of processes too, where cgroups do not count tasks.
+        None => properties.extend(["DynamicUser=yes".to_owned(), format!("LimitNPROC={TASKS}")]),
+    }
     match systemd.run_to_end(&unit, &properties, command, (time, OUTPUT)) {
         Ok(_) => ProbeResult::pass(format!("{} exited with 0", first(command))),
         Err(RunError::Failed { how, stderr, .. }) => {
