@@ -153,13 +153,15 @@ proptest! {
         let obeyed = shown.chars().find(|c| c.is_control() && !(lines && (*c == '\n' || *c == '\t')));
         prop_assert!(obeyed.is_none(), "{obeyed:?} in {shown:?}");
     }
+}
 
-    #[test]
-    fn a_log_without_end_needs_no_memory_without_end(text in "[a-z]{0,20}", n in 1_u64..2000) {
-        let mut watch = Watch::default();
-        for id in 0..n * 100 {
-            watch.line(&format!(r#"@nix {{"action":"start","id":{id},"level":3,"type":105,"text":"{text}","fields":[]}}"#));
-        }
-        prop_assert!(watch.activities() <= 65_536);
+#[test]
+fn a_log_without_end_needs_no_memory_without_end() {
+    let mut watch = Watch::default();
+    for id in 0..100_000 {
+        watch.line(&format!(
+            r#"@nix {{"action":"start","id":{id},"level":3,"type":105,"text":"x","fields":[]}}"#
+        ));
     }
+    assert!(watch.activities() <= 65_536);
 }
