@@ -75,15 +75,38 @@ pub fn rows() -> Vec<Row> {
             s.candidate(&site("2", "200", "onBoot = \"return 1\";"));
             s.ends(&[], 20, &["could not be made the boot default"])
         }),
-        row("boot-loader-fails-twice", "nor can the previous one be put back", "committing", |s| {
-            s.from(&site("1g", "200", "onBoot = \"[ ! -e /run/fail ] || return 1\";"));
-            s.candidate(&site("2", "200", "onBoot = \"return 1\";"));
-            s.may_end("held");
-            s.machine.exec("touch /run/fail");
-            let ended = s.deploy(&[]).expect(21, &["held"]);
-            s.machine.exec("rm /run/fail");
-            Some(ended.code)
-        }),
+        row(
+            "boot-loader-fails-twice",
+            "the boot loader can neither be installed nor installed again",
+            "committing",
+            |s| {
+                s.from(&site("1g", "200", "onBoot = \"[ ! -e /run/fail ] || return 1\";"));
+                s.candidate(&site("2", "200", "onBoot = \"return 1\";"));
+                s.machine.exec("touch /run/fail");
+                let ended = s.deploy(&[]).expect(20, &["still boots it"]);
+                s.machine.exec("rm /run/fail");
+                Some(ended.code)
+            },
+        ),
+        row(
+            "boot-loader-stuck",
+            "the boot loader has been changed, and cannot be put back",
+            "committing",
+            |s| {
+                s.from(&site("1g", "200", "onBoot = \"[ ! -e /run/fail ] || return 1\";"));
+                s.candidate(&site(
+                "2",
+                "200",
+                "onBoot = ''printf 'options init=%s quiet\\n' $out/init > /boot/loader/entries/x.conf; printf 'default x.conf\\n' > /boot/loader/loader.conf; return 1'';",
+            ));
+                s.may_end("held");
+                s.machine.exec("touch /run/fail");
+                let ended = s.deploy(&[]).expect(21, &["held"]);
+                s.machine.exec("rm /run/fail");
+                s.operator.on(&s.machine, &["doctor"]).expect(21, &["switch-to-configuration boot"]);
+                Some(ended.code)
+            },
+        ),
         row("banned", "a candidate that is banned", "planning", |s| {
             s.candidate(&site("2", "500", ""));
             s.deploy(&[]).expect(20, &["it is banned from now on"]);
