@@ -1,7 +1,6 @@
 //! `nqd doctor`.
 
-use super::flags::Place;
-use super::usage;
+use super::flags::OneHost;
 use crate::app::App;
 use crate::effects::gather::Purpose;
 use crate::exit::Exit;
@@ -13,17 +12,13 @@ use crate::report::doctor_text;
 #[command(after_help = "Example:
   nqd doctor web    ends with 21 if web is held, 30 if something else needs a person, 0 if nothing does")]
 pub(super) struct Args {
-    /// The host; this machine if none is named
-    host: Option<String>,
     #[command(flatten)]
-    place: Place,
+    one: OneHost,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
-        app.ask_password(self.place.ask_sudo_password)?;
-        let (name, place, escalate) = app.find(self.host.as_deref(), &self.place).map_err(usage)?;
-        let target = app.reach(&name, &place, escalate)?;
+        let (name, target) = self.one.meet(app)?;
         let facts = target.gather(Purpose::Status)?;
         let (text, exit) = doctor_text::examine(name.as_str(), &target.login(), &facts);
         app.reporter.print(&text);

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::app::App;
 use crate::deploy::request::{Confirm, PlaceArg, Settings, parse_build_on, parse_escalate};
 use crate::effects::nix::BuildOn;
+use crate::effects::target::Target;
 use crate::effects::transport::Escalate;
+use crate::failure::Failure;
 use crate::guard::Options;
-use crate::model::{Address, Seconds};
+use crate::model::{Address, HostName, Seconds};
 use crate::nix::FlakeRef;
 use crate::report::reporter::Form;
 
@@ -96,6 +99,25 @@ impl Place {
     /// How to become root; a password only makes sense for sudo.
     pub fn escalate(&self) -> Option<Escalate> {
         self.escalate.or(self.ask_sudo_password.then_some(Escalate::Sudo))
+    }
+}
+
+/// The one host that a command is about.
+#[derive(Debug, Clone, Args)]
+pub struct OneHost {
+    /// The host; this machine if none is named
+    host: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl OneHost {
+    /// Finds and reaches it.
+    pub fn meet(&self, app: &App) -> Result<(HostName, Box<dyn Target>), Failure> {
+        app.ask_password(self.place.ask_sudo_password)?;
+        let (name, place, escalate) = app.find(self.host.as_deref(), &self.place).map_err(super::usage)?;
+        let target = app.reach(&name, &place, escalate)?;
+        Ok((name, target))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::flags::{Place, time};
-use super::{planning, usage};
+use super::flags::{OneHost, time};
+use super::planning;
 use crate::app::App;
 use crate::deploy::execute::Executor;
 use crate::deploy::transact;
@@ -18,20 +18,16 @@ use crate::failure::Failure;
   nqd follow web    after the connection, or nqd itself, was lost in the middle of a deployment
   nqd follow        this machine")]
 pub(super) struct Args {
-    /// The host; this machine if none is named
-    host: Option<String>,
+    #[command(flatten)]
+    one: OneHost,
     /// How long to try to reach a machine that cannot be reached
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "5m")]
     contact_timeout: Duration,
-    #[command(flatten)]
-    place: Place,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
-        app.ask_password(self.place.ask_sudo_password)?;
-        let (name, place, escalate) = app.find(self.host.as_deref(), &self.place).map_err(usage)?;
-        let target = app.reach(&name, &place, escalate)?;
+        let (name, target) = self.one.meet(app)?;
         let tell = |event| app.reporter.tell(Some(&name), event);
         let nix = NixCli::new(app.runner(&name), &tell);
         let interrupted = || app.interrupted();

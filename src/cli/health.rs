@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::flags::Place;
+use super::flags::OneHost;
 use super::usage;
 use crate::app::App;
 use crate::effects::files;
@@ -22,23 +22,19 @@ use crate::report::reporter::{Form, print};
   nqd health web --junit out.xml    a host, for a CI system
   nqd health --json                 for programs")]
 pub(super) struct Args {
-    /// The host; this machine if none is named
-    host: Option<String>,
+    #[command(flatten)]
+    one: OneHost,
     /// Also write a JUnit report
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Use this guard on the target: a static program for its system
     #[arg(long, value_name = "FILE")]
     guard: Option<PathBuf>,
-    #[command(flatten)]
-    place: Place,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
-        app.ask_password(self.place.ask_sudo_password)?;
-        let (name, place, escalate) = app.find(self.host.as_deref(), &self.place).map_err(usage)?;
-        let target = app.reach(&name, &place, escalate)?;
+        let (name, target) = self.one.meet(app)?;
         let text = app.examine(&name, target.as_ref(), self.guard.as_deref())?;
         let examination: Examination = serde_json::from_str(&text).map_err(|e| {
             Failure::new(Exit::Internal, format!("the guard's report cannot be understood: {e}"))

@@ -1,7 +1,6 @@
 //! `nqd history`.
 
-use super::flags::Place;
-use super::usage;
+use super::flags::OneHost;
 use crate::app::App;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,20 +16,17 @@ use crate::report::reporter::{Form, print};
   nqd history web -n 5      the last five of web
   nqd history web --json    one record a line, as docs/FORMATS.md describes it")]
 pub(super) struct Args {
-    /// The host; this machine if none is named
-    host: Option<String>,
+    #[command(flatten)]
+    one: OneHost,
     /// At most so many, the newest
     #[arg(short = 'n', long, default_value_t = 20)]
     limit: usize,
-    #[command(flatten)]
-    place: Place,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
-        app.ask_password(self.place.ask_sudo_password)?;
-        let (name, place, escalate) = app.find(self.host.as_deref(), &self.place).map_err(usage)?;
-        let (lines, torn) = app.reach(&name, &place, escalate)?.history(self.limit)?;
+        let (name, target) = self.one.meet(app)?;
+        let (lines, torn) = target.history(self.limit)?;
         if torn > 0 {
             let text = format!("{torn} lines of the history were torn by a crash and are left out");
             app.reporter.tell(Some(&name), Event::Warning { text });
