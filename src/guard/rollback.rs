@@ -6,9 +6,16 @@ use super::switch_end;
 use super::transaction::{Stop, Transaction};
 use super::{Ban, Outcome, Reason, State};
 use crate::effects::machine::{Action, Fault, Signal, Snapshot};
+use crate::health::report::Comparison;
 use crate::health::scheduler::Purpose;
 use crate::health::{Baseline, CheckReport, Standing, UnitState};
 use crate::model::UnitName;
+
+/// Whether a check that had not failed before failed: only then the candidate is to blame, under `strict` too.
+fn regressed(reason: &Reason) -> bool {
+    let Reason::Regressed { checks } = reason else { return false };
+    checks.iter().any(|c| c.comparison() == Comparison::Regressed)
+}
 
 impl Transaction<'_> {
     /// Ends a transaction that is not to be committed: by saying that nothing changed, where that can be shown, else
@@ -73,7 +80,7 @@ impl Transaction<'_> {
         if let Some(checks) = suspect {
             self.notes.push(format!("still failing after the rollback, so the cause lies outside: {checks}"));
             self.suspect = true;
-        } else if matches!(reason, Reason::Regressed { .. }) {
+        } else if regressed(&reason) {
             self.ban(&reason);
         }
         self.finish(State::RolledBack, Some(reason), false)

@@ -261,6 +261,10 @@ fn only_what_was_shown_to_be_bad_is_banned() {
         let outcome = deploy(&mut m, Options::default());
         assert_eq!((outcome.bad, m.bans.admit(&path('b')).is_err()), (banned, banned), "{name}");
     }
+    // What had failed before gates under `strict`, and proves nothing against the candidate.
+    let mut m = FakeMachine::new(bad_check(), bad_check());
+    let outcome = deploy(&mut m, Options { strict: true, ..Options::default() });
+    assert_eq!((outcome.state, outcome.bad), (State::RolledBack, false));
     // Whoever insists, and is proved right, lifts the ban.
     let mut m = FakeMachine::new(System::good(), bad_check());
     deploy(&mut m, Options::default());
