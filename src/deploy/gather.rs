@@ -186,6 +186,9 @@ fn existing(tools: &Tools<'_>, request: &Request, (target, facts): &Met) -> Resu
     let is_there = target.missing(std::slice::from_ref(&system))?.is_empty();
     if is_there {
         describe_there(request, &system, target.as_ref())
+    } else if !tools.nix.is_valid(&system)? {
+        let what = format!("{system} is not valid, neither in the target's store nor here");
+        Err(Failure::refused(what).hint("nqd history and nqd status name the systems that the target had"))
     } else {
         describe_here(tools, request, &system, None)
     }
