@@ -210,8 +210,12 @@ fn conclude(
                 return Err(detached(x, id));
             }
             cancelled = true;
-            // Whether there was still something to cancel the end tells, which is awaited.
-            failure = x.target.cancel(x.operator).err().or(failure);
+            // Only the guard knows whether it has begun: what we have heard may be old.
+            match x.target.withdraw(id, x.operator) {
+                Err(begun) if begun.exit == Exit::Busy => return Err(detached(x, id)),
+                // Whether there was still something to give up the end tells, which is awaited.
+                withdrawn => failure = withdrawn.err().or(failure),
+            }
         }
         let reached = failure.as_ref().is_some_and(|f| f.exit != Exit::Unreachable);
         if lost.elapsed() > x.patience || (reached && attempt > ATTEMPTS) {

@@ -429,6 +429,16 @@ impl Target for FakeTarget {
             Ok("cancelled".into())
         })
     }
+    fn withdraw(&self, id: &TxId, by: &str) -> Result<String, Failure> {
+        self.0.step("withdraw", Exit::Internal, || {
+            let journal = self.machine()?.journal.clone();
+            if journal.is_none_or(|r| r.id != *id || r.ended()) {
+                return Err(Failure::refused("it is not running on this machine"));
+            }
+            self.0.ask(Ask::Withdraw { by: by.to_owned() });
+            Ok("withdrawn".into())
+        })
+    }
     fn history(&self, _: usize) -> Result<(Vec<String>, usize), Failure> {
         self.0.step("history", Exit::Internal, || Ok((Vec::new(), 0)))
     }

@@ -117,6 +117,12 @@ impl Target for Host {
         granted(&self.transport.run(&script, &ANSWERS)?)
     }
 
+    fn withdraw(&self, id: &TxId, by: &str) -> Result<String, Failure> {
+        let there = there_is_a_guard();
+        let script = format!("{there}\nexec {} withdraw {id} --by {} < /dev/null", layout::GUARD, quote(by));
+        granted(&self.transport.run(&script, &ANSWERS)?)
+    }
+
     fn history(&self, limit: usize) -> Result<(Vec<String>, usize), Failure> {
         let script =
             format!("{}\nexec {} history --limit {limit} < /dev/null", there_is_a_guard(), layout::GUARD);

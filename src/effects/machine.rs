@@ -120,6 +120,11 @@ pub enum Ask {
         /// Who asks.
         by: String,
     },
+    /// Give it up if nothing was begun yet: whoever started it has left.
+    Withdraw {
+        /// Who asks.
+        by: String,
+    },
 }
 
 /// What happened while the guard waited.

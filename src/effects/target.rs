@@ -37,6 +37,8 @@ pub trait Target: Send + Sync {
     fn confirm(&self, id: &TxId, token: &str, time: Duration) -> Result<(), Failure>;
     /// Has the running transaction rolled back.
     fn cancel(&self, by: &str) -> Result<String, Failure>;
+    /// Gives this transaction up unless it has begun to change something: then that is [`Exit::Busy`], and it goes on.
+    fn withdraw(&self, id: &TxId, by: &str) -> Result<String, Failure>;
     /// The newest records of past transactions, one JSON object each, the newest last; and how many a
     /// crash tore.
     fn history(&self, limit: usize) -> Result<(Vec<String>, usize), Failure>;

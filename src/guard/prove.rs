@@ -181,6 +181,9 @@ impl Transaction<'_> {
                     self.m.reply(id, Ok("rolling back".to_owned()));
                     return Err(Stop::RollBack(Reason::Cancelled { by }));
                 }
+                Signal::Asked { id, ask: Ask::Withdraw { .. } } => {
+                    self.m.reply(id, Err("the switch has begun".to_owned()));
+                }
             }
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! The sweep: a fault at every step of a transaction, of every kind, and again at every step of the recovery. After
 //! each the promise is checked.
 
+use std::time::Duration;
+
 use super::{Options, Outcome, Reason, Record, State, Transaction, recovery};
 use crate::effects::fake_machine::{FakeMachine, Injection, System, path, promise, units};
 use crate::effects::machine::{Ask, SwitchHow};
@@ -190,6 +192,27 @@ fn cancelling_rolls_back() {
     m.asks = vec![Ask::Cancel { by: "alice@laptop".into() }];
     let outcome = Transaction::new(&mut m, record).run().unwrap();
     assert_eq!(outcome.reason, Some(Reason::Cancelled { by: "alice@laptop".into() }));
+}
+
+#[test]
+fn only_what_has_begun_nothing_can_be_withdrawn() {
+    let by = || "alice@laptop".to_owned();
+    // Before the switch: it listens while the checks' standing is taken.
+    let mut m = FakeMachine::new(System::good(), System::good());
+    let record = m.planned(&path('b'), Options::default());
+    m.asks = vec![Ask::Withdraw { by: by() }];
+    let outcome = Transaction::new(&mut m, record).run().unwrap();
+    assert_eq!((outcome.exit, outcome.unchanged), (Exit::Refused, true));
+    assert_eq!(outcome.reason, Some(Reason::Cancelled { by: by() }));
+    // After it, whoever leaves stops nothing.
+    let mut m = FakeMachine::new(System::good(), System::good());
+    let record = m.planned(&path('b'), Options::default());
+    let (operator, asks) = std::sync::mpsc::channel();
+    operator.send(Ask::Withdraw { by: by() }).unwrap();
+    operator.send(Ask::Confirm { token_is_right: true, connected: None }).unwrap();
+    m.operator = Some((asks, Duration::from_millis(10)));
+    let outcome = Transaction::new(&mut m, record).run().unwrap();
+    assert_eq!(outcome.state, State::Committed);
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl<'m> Transaction<'m> {
         let (gate, _) = manifest_of(self.m, &self.rec.spec.activate)?;
         let (previous, activate) = (self.rec.previous.clone(), self.rec.spec.activate.clone());
         let snapshot = snapshot::take(self.m, &gate, &previous, &activate, |m, signal| match signal {
-            Signal::Asked { id, ask: Ask::Cancel { by } } => {
+            Signal::Asked { id, ask: Ask::Cancel { by } | Ask::Withdraw { by } } => {
                 m.reply(id, Ok("nothing has been changed yet, and nothing will be".to_owned()));
                 Err(Stop::RollBack(Reason::Cancelled { by }))
             }

@@ -88,6 +88,15 @@ enum Command {
         /// Which
         id: TxId,
     },
+    /// Give a transaction up that has begun nothing (the operator's nqd does this)
+    #[command(hide = true)]
+    Withdraw {
+        /// Which
+        id: TxId,
+        /// Who asks, for the record
+        #[arg(long)]
+        by: String,
+    },
     /// Run a transaction that `begin` has accepted (a transient unit does this)
     #[command(hide = true)]
     Run {
@@ -156,6 +165,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Cancel { by } => asking::cancel(by),
         Command::Begin => begin::begin(),
         Command::Confirm { id } => asking::confirm(id),
+        Command::Withdraw { id, by } => asking::withdraw(id, by),
         Command::Run { id } => run::run(&id),
         Command::Tick { id } => run::tick(&id),
     }

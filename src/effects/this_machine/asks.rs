@@ -34,11 +34,30 @@ const ANSWER: Duration = Duration::from_secs(900);
 pub struct Request {
     /// Which transaction is meant.
     pub id: TxId,
-    /// The token, to confirm; without one, the transaction is cancelled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    /// Who asks.
-    pub by: String,
+    /// What it should do.
+    #[serde(flatten)]
+    pub what: Wanted,
+}
+
+/// What is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "want", rename_all = "kebab-case")]
+pub enum Wanted {
+    /// Take it as confirmed.
+    Confirm {
+        /// The confirmation token.
+        token: String,
+    },
+    /// [`Ask::Cancel`].
+    Cancel {
+        /// Who asks.
+        by: String,
+    },
+    /// [`Ask::Withdraw`].
+    Withdraw {
+        /// Who asks.
+        by: String,
+    },
 }
 
 type Waiting = Arc<Mutex<BTreeMap<u64, Sender<Result<String, String>>>>>;
@@ -129,12 +148,13 @@ impl Asker {
         if request.id != self.id {
             return Ok(Err(format!("the transaction that runs is {}", self.id)));
         }
-        let ask = match &request.token {
-            Some(token) => Ask::Confirm {
-                token_is_right: self.is_token(token),
+        let ask = match request.what {
+            Wanted::Confirm { token } => Ask::Confirm {
+                token_is_right: self.is_token(&token),
                 connected: connection::opened(peer.pid.as_raw_nonzero().get()),
             },
-            None => Ask::Cancel { by: request.by },
+            Wanted::Cancel { by } => Ask::Cancel { by },
+            Wanted::Withdraw { by } => Ask::Withdraw { by },
         };
         Ok(self.put(ask))
     }

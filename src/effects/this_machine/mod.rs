@@ -27,7 +27,7 @@ use crate::model::store_path::STORE_DIR;
 use crate::model::{BootId, BootTime, Described, StorePath, Triple, TxId, UnitName};
 use crate::report::event::Event;
 
-pub use self::asks::{Request, ask};
+pub use self::asks::{Request, Wanted, ask};
 pub use self::events::{follow, observer};
 pub use self::ledger::{
     Journal, journal, last_evidence, prepare, read_bans, read_history, read_journal, write_bans, write_first,
