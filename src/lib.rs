@@ -8,6 +8,7 @@ pub mod app;
 pub mod cli;
 pub mod closure;
 pub mod deploy;
+pub mod derivation;
 pub mod effects;
 pub mod exit;
 pub mod failure;

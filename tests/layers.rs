@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Directory, and what its files may use of this crate.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("model", &["model"]),
-    ("closure", &["closure", "model"]),
+    ("derivation", &["derivation", "model"]),
+    ("closure", &["closure", "derivation", "model"]),
     ("nix", &["nix", "model", "exit", "failure"]),
     ("health", &["health", "model", "exit"]),
     ("guard", &["guard", "health", "model", "exit", "failure", "effects::machine", "report::event"]),

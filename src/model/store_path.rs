@@ -8,7 +8,9 @@ use thiserror::Error;
 /// Where every store path lies; a store elsewhere (chroot, remote) still names its paths so.
 pub const STORE_DIR: &str = "/nix/store";
 
-const HASH_LEN: usize = 32;
+pub(crate) const HASH_LEN: usize = 32;
+/// Bytes before the name: `/nix/store/<hash>-`.
+pub(crate) const PREFIX_LEN: usize = STORE_DIR.len() + 1 + HASH_LEN + 1;
 /// Nix's own limit on the part after `/nix/store/` (`StorePath::MaxPathLen`, 211 for the name and 33 before it).
 const MAX_NAME_LEN: usize = 211;
 
@@ -28,23 +30,15 @@ pub struct StorePathError {
 impl StorePath {
     /// Parses `/nix/store/<hash>-<name>`.
     pub fn parse(text: &str) -> Result<Self, StorePathError> {
-        let no = |why| StorePathError { text: text.chars().take(300).collect(), why };
-        let base = text
-            .strip_prefix(STORE_DIR)
-            .and_then(|t| t.strip_prefix('/'))
-            .ok_or_else(|| no("it does not lie directly in /nix/store"))?;
-        let (hash, rest) = base.split_at_checked(HASH_LEN).ok_or_else(|| no("it is too short"))?;
-        let name = rest.strip_prefix('-').ok_or_else(|| no("no dash after a hash of 32 digits"))?;
-        if !hash.bytes().all(is_base32) {
-            return Err(no("its hash is not base 32 as Nix writes it"));
+        match check(text) {
+            Ok(()) => Ok(Self(text.to_owned())),
+            Err(why) => Err(StorePathError { text: text.chars().take(300).collect(), why }),
         }
-        if name.is_empty() || name.len() > MAX_NAME_LEN {
-            return Err(no("its name is empty or too long"));
-        }
-        if !name.bytes().all(is_name_byte) {
-            return Err(no("its name holds a character that Nix does not allow"));
-        }
-        Ok(Self(text.to_owned()))
+    }
+
+    /// Whether `parse` would take it; nothing is copied.
+    pub fn is(text: &str) -> bool {
+        check(text).is_ok()
     }
 
     /// The store path that `path` is, or lies below: `/nix/store/x-y/bin/z` gives `/nix/store/x-y`.
@@ -58,7 +52,7 @@ impl StorePath {
 
     /// The name after the hash, version included: `firefox-128.0`.
     pub fn name(&self) -> &str {
-        self.0.get(STORE_DIR.len() + 1 + HASH_LEN + 1..).unwrap_or_default()
+        self.0.get(PREFIX_LEN..).unwrap_or_default()
     }
 
     /// The first seven digits of the hash and the name: enough for a person to tell two apart.
@@ -78,11 +72,31 @@ impl StorePath {
     }
 }
 
-fn is_base32(b: u8) -> bool {
+/// Why it is none.
+fn check(text: &str) -> Result<(), &'static str> {
+    let base = text
+        .strip_prefix(STORE_DIR)
+        .and_then(|t| t.strip_prefix('/'))
+        .ok_or("it does not lie directly in /nix/store")?;
+    let (hash, rest) = base.split_at_checked(HASH_LEN).ok_or("it is too short")?;
+    let name = rest.strip_prefix('-').ok_or("no dash after a hash of 32 digits")?;
+    if !hash.bytes().all(is_base32) {
+        return Err("its hash is not base 32 as Nix writes it");
+    }
+    if name.is_empty() || name.len() > MAX_NAME_LEN {
+        return Err("its name is empty or too long");
+    }
+    if !name.bytes().all(is_name_byte) {
+        return Err("its name holds a character that Nix does not allow");
+    }
+    Ok(())
+}
+
+pub(crate) fn is_base32(b: u8) -> bool {
     b.is_ascii_digit() || (b.is_ascii_lowercase() && !matches!(b, b'e' | b'o' | b't' | b'u'))
 }
 
-fn is_name_byte(b: u8) -> bool {
+pub(crate) fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.' | b'_' | b'?' | b'=')
 }
 

@@ -15,3 +15,5 @@ pub mod plan_text;
 pub mod reporter;
 #[cfg(feature = "operator")]
 pub mod status_text;
+#[cfg(feature = "operator")]
+pub mod why_text;
