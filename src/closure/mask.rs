@@ -13,21 +13,45 @@ pub fn value<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
         return Cow::Borrowed(HIDDEN);
     }
     let mut out = String::new();
-    let mut hidden = false;
-    let mut next_is_secret = false;
+    let mut next = Next::Shown;
+    let mut before = "";
     for piece in text.split_inclusive(char::is_whitespace) {
         let word = piece.trim_end();
-        if word.is_empty() {
-            out.push_str(piece);
-            continue;
-        }
-        let shown = if next_is_secret { Cow::Borrowed(HIDDEN) } else { shown(word) };
-        hidden |= shown != word;
-        next_is_secret = announces_secret(word);
-        out.push_str(&shown);
+        out.push_str(&match next {
+            _ if word.is_empty() => Cow::Borrowed(word),
+            Next::Shown => shown(word),
+            Next::Word | Next::Line => Cow::Borrowed(HIDDEN),
+        });
         out.push_str(&piece[word.len()..]);
+        if !word.is_empty() {
+            next = if next == Next::Line { next } else { after(before, word) };
+            before = word;
+        }
+        if piece.ends_with('\n') {
+            (next, before) = (Next::Shown, "");
+        }
     }
-    if hidden { Cow::Owned(out) } else { Cow::Borrowed(text) }
+    if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
+}
+
+/// What comes after a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Shown,
+    /// One word that is a secret.
+    Word,
+    /// A secret to the end of the line.
+    Line,
+}
+
+/// After `--password`, one word is a secret; after `password:` and `password =` the rest of the line.
+fn after(before: &str, word: &str) -> Next {
+    let key = if matches!(word, "=" | ":") { Some(before) } else { word.strip_suffix([':', '=']) };
+    match key {
+        Some(key) if is_secret_key(key) => Next::Line,
+        None if word.starts_with('-') && !word.contains('=') && is_secret_key(word) => Next::Word,
+        _ => Next::Shown,
+    }
 }
 
 /// Whether what has this name is a secret: `DB_PASSWORD`, `api-key`, `accessToken`; not `passwordFile`, `publicKey`.
@@ -49,14 +73,6 @@ fn is_secret_key(key: &str) -> bool {
     let joined = ["password", "passwd", "passphrase", "secret", "credential", "apikey", "privatekey"];
     let single = ["token", "tokens", "key", "keys", "pass", "pwd", "psk", "auth"];
     joined.iter().any(|w| words.contains(w)) || words.split_whitespace().any(|w| single.contains(&w))
-}
-
-/// Whether the word after this one is a secret: `--password`, `Token:`.
-fn announces_secret(word: &str) -> bool {
-    match word.strip_suffix([':', '=']) {
-        Some(key) => is_secret_key(key.trim_matches(['"', '\''])),
-        None => word.starts_with('-') && !word.contains('=') && is_secret_key(word),
-    }
 }
 
 fn shown(word: &str) -> Cow<'_, str> {
@@ -132,7 +148,9 @@ mod tests {
             ("accessToken", "x", "***"),
             ("script", "curl --token hunter2 x", "curl --token *** x"),
             ("script", "PASSWORD=hunter2 run", "PASSWORD=*** run"),
-            ("text", "password: hunter2\n", "password: ***\n"),
+            ("text", "password: hunter2\nx y\n", "password: ***\nx y\n"),
+            ("text", "  password = \"correct horse\";\nx", "  password = *** ***\nx"),
+            ("text", "{\"token\":\"abc\"}", "{\"token\":***"),
             ("url", "https://me:hunter2@example.org/x", "https://me:***@example.org/x"),
             ("text", "x = \"vN3kQ9zLw2Rt7YpX4mBc8JdF\";", "x = \"***\";"),
             ("wireguard", "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "***"),

@@ -13,6 +13,8 @@ pub(super) struct Differing<'a> {
     pub(super) key: Cow<'a, str>,
     pub(super) old: Option<Cow<'a, str>>,
     pub(super) new: Option<Cow<'a, str>>,
+    /// Words are what counts in it.
+    pub(super) list: bool,
 }
 
 /// Keys whose values differ, byte for byte. Structured attributes are taken apart: each key of `__json` is one, and
@@ -38,51 +40,61 @@ pub(super) fn differing<'a>(old: &'a Derivation, new: &'a Derivation) -> Vec<Dif
         match (key == "__json").then(|| (object(x), object(y))) {
             Some((Some(x), Some(y))) => structured(x, y, &mut all),
             // What is no JSON object is compared as the text that it is.
-            _ => all.push(Differing { key: key.text(), old: x.map(Quoted::text), new: y.map(Quoted::text) }),
+            _ => all.push(Differing {
+                key: key.text(),
+                old: x.map(Quoted::text),
+                new: y.map(Quoted::text),
+                list: false,
+            }),
         }
     }
 }
 
-fn structured(
-    old: BTreeMap<String, String>,
-    mut new: BTreeMap<String, String>,
-    all: &mut Vec<Differing<'_>>,
-) {
+fn structured(old: Structured, mut new: Structured, all: &mut Vec<Differing<'_>>) {
     for (key, old) in old {
         let new = new.remove(&key);
         if new.as_ref() != Some(&old) {
-            all.push(Differing { key: key.into(), old: Some(old.into()), new: new.map(Cow::Owned) });
+            let list = old.list || new.as_ref().is_some_and(|v| v.list);
+            let new = new.map(|v| v.text.into());
+            all.push(Differing { key: key.into(), old: Some(old.text.into()), new, list });
         }
     }
-    all.extend(new.into_iter().map(|(key, new)| Differing {
-        key: key.into(),
-        old: None,
-        new: Some(new.into()),
-    }));
+    for (key, Attribute { text, list }) in new {
+        all.push(Differing { key: key.into(), old: None, new: Some(text.into()), list });
+    }
+}
+
+type Structured = BTreeMap<String, Attribute>;
+
+#[derive(PartialEq, Eq)]
+struct Attribute {
+    text: String,
+    list: bool,
 }
 
 /// The structured attributes; empty if there are none, none if it is no JSON object.
-fn object(json: Option<Quoted<'_>>) -> Option<BTreeMap<String, String>> {
+fn object(json: Option<Quoted<'_>>) -> Option<Structured> {
     let Some(json) = json else { return Some(BTreeMap::new()) };
     let Ok(Value::Object(json)) = serde_json::from_slice(&json.bytes()) else { return None };
     let mut all = BTreeMap::new();
     for (key, value) in json {
         match value {
             Value::Object(env) if key == "env" => {
-                all.extend(env.into_iter().map(|(inner, v)| (format!("env.{inner}"), text(v))));
+                all.extend(env.into_iter().map(|(inner, v)| (format!("env.{inner}"), attribute(v))));
             }
-            value => drop(all.insert(key, text(value))),
+            value => drop(all.insert(key, attribute(value))),
         }
     }
     Some(all)
 }
 
-fn text(value: Value) -> String {
+fn attribute(value: Value) -> Attribute {
     match value {
-        Value::String(text) => text,
+        Value::String(text) => Attribute { text, list: false },
         Value::Array(items) if items.iter().all(Value::is_string) => {
-            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+            let words: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            Attribute { text: words.join(" "), list: true }
         }
-        other => other.to_string(),
+        other => Attribute { text: other.to_string(), list: false },
     }
 }

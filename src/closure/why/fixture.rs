@@ -10,7 +10,7 @@ use crate::derivation::Derivation;
 use crate::derivation::fixture::Plain;
 use crate::model::StorePath;
 
-/// A derivation to be made. Texts may name outputs of others by their role: `@zlib@`, `@zlib.dev@`.
+/// A derivation to be made. Texts may name outputs of others by their role: `§zlib§`, `§zlib.dev§`.
 #[derive(Debug, Clone)]
 pub(crate) struct Spec {
     /// What it is called whatever its name is.
@@ -99,7 +99,11 @@ impl World {
         };
         let key = match spec.content {
             Some(content) => content.to_owned(),
-            None => format!("{:?}", Plain { inputs: vec![(spec.name.clone(), seen)], ..plain.clone() }),
+            None => format!(
+                "{:?}{:?}",
+                spec.outputs,
+                Plain { inputs: vec![(spec.name.clone(), seen)], ..plain.clone() }
+            ),
         };
         let known = !spec.deferred && spec.content != Some("");
         let path = |o: &&'static str| {
@@ -123,7 +127,7 @@ impl World {
     }
 
     fn filled(&self, text: &str) -> String {
-        let mut parts = text.split('@');
+        let mut parts = text.split('§');
         let mut out = parts.next().unwrap_or_default().to_owned();
         while let (Some(name), Some(rest)) = (parts.next(), parts.next()) {
             let (role, output) = name.split_once('.').unwrap_or((name, "out"));
@@ -154,28 +158,28 @@ pub(crate) fn specs() -> Vec<Spec> {
     all.push(src);
     let mut zlib = Spec::new("zlib", "zlib-1.3", &["bash"]);
     zlib.outputs = vec!["out", "dev"];
-    zlib.builder = "@bash@/bin/bash".to_owned();
+    zlib.builder = "§bash§/bin/bash".to_owned();
     all.push(zlib);
     let mut hello = Spec::new("hello", "hello-2.12", &["src", "bash", "zlib.dev"]);
-    hello.builder = "@bash@/bin/bash".to_owned();
+    hello.builder = "§bash§/bin/bash".to_owned();
     hello.files = vec![("build.sh", "make")];
     hello.arguments = vec!["-e".to_owned(), store_path("make", "build.sh")];
     for (key, value) in [
         ("name", "hello-2.12"),
         ("pname", "hello"),
         ("version", "2.12"),
-        ("src", "@src@"),
-        ("buildInputs", "@zlib.dev@ @bash@"),
-        ("configureFlags", "--with-zlib=@zlib.dev@/include --enable-nls"),
+        ("src", "§src§"),
+        ("buildInputs", "§zlib.dev§ §bash§"),
+        ("configureFlags", "--with-zlib=§zlib.dev§/include --enable-nls"),
     ] {
         hello.set(key, value);
     }
     all.push(hello);
     let mut app = Spec::new("app", "app-1", &["hello", "zlib"]);
-    app.set("text", "exec @hello@/bin/hello");
+    app.set("text", "exec §hello§/bin/hello");
     all.push(app);
     let mut top = Spec::new("top", "nixos-system-web-26.05", &["app", "hello"]);
-    top.set("systemPackages", "@app@ @hello@");
+    top.set("systemPackages", "§app§ §hello§");
     all.push(top);
     all
 }

@@ -1,7 +1,7 @@
 //! Pairs that differ, and which of them are root causes.
 
 use super::change::Change;
-use super::compare::Label;
+use super::label::Label;
 use super::result::{Cause, Why};
 use crate::model::StorePath;
 

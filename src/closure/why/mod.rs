@@ -14,6 +14,7 @@ mod files;
 pub(crate) mod fixture;
 mod graph;
 mod inputs;
+mod label;
 mod normal;
 mod package;
 mod pairing;
@@ -22,6 +23,7 @@ mod shelf;
 mod source;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod walk;
 
 pub use change::{Change, Part};

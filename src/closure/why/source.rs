@@ -1,7 +1,7 @@
 //! Downloads (fixed outputs) whose content differs.
 
 use super::change::Change;
-use super::compare::Side;
+use super::label::Side;
 use crate::closure::mask;
 use crate::derivation::Derivation;
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::change::Change;
-use super::compare::{self, Label, Side};
+use super::compare;
 use super::graph::{Graph, Node};
 use super::inputs::{self, Inputs};
+use super::label::{Label, Side};
 use super::result::Why;
 use super::shelf::Shelf;
 use super::source;
