@@ -47,7 +47,7 @@ pub fn render(why: &Why, layout: Layout) -> String {
     }
     if why.cascades > 0 {
         out.push(String::new());
-        let text = format!("{}: only their inputs changed", count(why.cascades, "other rebuild"));
+        let text = format!("{}: only inputs changed", count(why.cascades, "other rebuild"));
         out.push(style(cut(&text, layout.width)).dim().to_string());
     }
     for note in &why.notes {
@@ -89,7 +89,7 @@ pub fn render_beneath(why: &Why, beneath: &Beneath, layout: Layout) -> String {
 
 fn headline(why: &Why) -> String {
     if why.is_empty() {
-        return format!("{} and {}: nothing is rebuilt", why.old.short(), why.new.short());
+        return "nothing is rebuilt".to_owned();
     }
     let causes = count(groups(&why.roots).len(), "root cause");
     format!("{causes} of {}", count(why.differing, "rebuild"))
@@ -118,6 +118,8 @@ fn groups(roots: &[Cause]) -> Vec<(&Cause, usize)> {
 
 /// `openssl 3.0.13 → 3.0.14 (2 derivations)          explains 2998`.
 fn title(cause: &Cause, times: usize, width: usize) -> String {
+    // Wider, the eye would lose the line.
+    let width = width.min(100);
     let explains = format!("explains {}", cause.explains);
     let times = if times > 1 { format!(" ({times} derivations)") } else { String::new() };
     let rest = printable(&format!("{}{times}", change::versions(cause)), false);
@@ -126,7 +128,7 @@ fn title(cause: &Cause, times: usize, width: usize) -> String {
     let name = cut(&name, room);
     let rest = cut(&rest, room.saturating_sub(console::measure_text_width(&name)));
     let used = console::measure_text_width(&name) + console::measure_text_width(&rest);
-    let gap = " ".repeat(width.saturating_sub(used + explains.len()).min(60));
+    let gap = " ".repeat(width.saturating_sub(used + explains.len()));
     format!("{}{rest}{gap}{}", style(name).bold(), style(explains).dim())
 }
 
