@@ -119,6 +119,11 @@ impl Derivation {
         self.inputs.iter().map(|i| self.path(i.path))
     }
 
+    /// One of `input_paths()`.
+    pub fn input_path(&self, index: usize) -> Option<&str> {
+        self.inputs.get(index).map(|i| self.path(i.path))
+    }
+
     /// One of `inputs()`.
     pub fn input(&self, index: usize) -> Option<Input<'_>> {
         let InputSpan { path, outputs_end, dynamic } = *self.inputs.get(index)?;

@@ -57,10 +57,8 @@ fn same_outputs(old: Option<&Input<'_>>, new: Option<&Input<'_>>) -> bool {
 }
 
 fn pair<E>(old: &[(usize, &str)], new: &[(usize, &str)], shelf: &mut Shelf<'_, E>) -> Result<Paired, E> {
-    let names = |all: &[(usize, &str)]| all.iter().map(|(_, p)| name(p).to_owned()).collect::<Vec<_>>();
-    let (a, b) = (names(old), names(new));
-    let (a, b): (Vec<&str>, Vec<&str>) =
-        (a.iter().map(String::as_str).collect(), b.iter().map(String::as_str).collect());
+    let a: Vec<&str> = old.iter().map(|(_, p)| name(p)).collect();
+    let b: Vec<&str> = new.iter().map(|(_, p)| name(p)).collect();
     let mut paired = Paired::none(old.len(), new.len());
     paired.by_name(&a, &b, |i, j| alike(old[i].1, new[j].1, shelf))?;
     paired.by_pname(&a, &b);

@@ -9,7 +9,7 @@ use crate::model::store_path::{HASH_LEN, STORE_DIR, is_base32, is_name_byte};
 #[derive(Debug, Default)]
 pub(super) struct Normal {
     /// Output paths of its own → `$out`.
-    own: HashMap<String, String>,
+    own: Vec<(String, String)>,
     /// Names of inputs that were paired with one of another name → a word for both.
     names: HashMap<String, String>,
     /// Whether outputs may be named by placeholders, since their paths are not known.
@@ -19,7 +19,7 @@ pub(super) struct Normal {
 impl Normal {
     /// One of its own output paths is called by the output's name.
     pub(super) fn own(&mut self, path: &str, output: &str) {
-        self.own.insert(path.to_owned(), format!("${output}"));
+        self.own.push((path.to_owned(), format!("${output}")));
     }
 
     /// An input's name stands for `word`.
@@ -54,10 +54,10 @@ impl Normal {
     }
 
     fn word<'a>(&'a self, path: &str, name: &'a str) -> &'a str {
-        if let Some(own) = self.own.get(path) {
+        if let Some((_, own)) = self.own.iter().find(|(p, _)| p == path) {
             return own;
         }
-        self.names.get(name).map_or(name, String::as_str)
+        if self.names.is_empty() { name } else { self.names.get(name).map_or(name, String::as_str) }
     }
 }
 

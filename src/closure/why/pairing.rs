@@ -1,6 +1,6 @@
 //! Which of the old names belongs to which of the new ones.
 
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
 
 use crate::closure::name;
 
@@ -34,11 +34,11 @@ impl Paired {
     /// Pairs what has the same name but for the version; of several, those whose versions are closest. Patches are
     /// what their whole name says.
     pub(super) fn by_pname(&mut self, old: &[&str], new: &[&str]) {
-        let pname = |all: &[&str], i: usize| -> Option<String> {
-            let whole = all.get(i)?;
+        fn pname<'a>(all: &[&'a str], i: usize) -> Option<&'a str> {
+            let whole = *all.get(i)?;
             let patch = [".patch", ".diff", ".patch.gz"].iter().any(|e| whole.ends_with(e));
-            (!patch).then(|| name::split(whole).0.to_owned())
-        };
+            (!patch).then(|| name::split(whole).0)
+        }
         let common = |i: usize, j: usize| match (old.get(i), new.get(j)) {
             (Some(a), Some(b)) => Ok(a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()),
             _ => Ok::<_, std::convert::Infallible>(0),
@@ -56,19 +56,16 @@ impl Paired {
         new: impl Fn(usize) -> Option<K>,
         mut alike: impl FnMut(usize, usize) -> Result<usize, E>,
     ) -> Result<(), E> {
-        let mut groups: BTreeMap<K, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
-        for i in &self.removed {
-            if let Some(key) = old(*i) {
-                groups.entry(key).or_default().0.push(*i);
-            }
-        }
-        for j in &self.added {
-            if let Some(key) = new(*j) {
-                groups.entry(key).or_default().1.push(*j);
-            }
-        }
-        for (a, b) in groups.into_values() {
-            self.pairs.extend(best(&a, &b, &mut alike)?);
+        let (left, right) = (keyed(&self.removed, old), keyed(&self.added, new));
+        let (mut a, mut b) = (left.as_slice(), right.as_slice());
+        while let (Some((x, _)), Some((y, _))) = (a.first(), b.first()) {
+            let (i, j) = match x.cmp(y) {
+                Ordering::Less => (run(a), 0),
+                Ordering::Greater => (0, run(b)),
+                Ordering::Equal => (run(a), run(b)),
+            };
+            best(&a[..i], &b[..j], &mut alike, &mut self.pairs)?;
+            (a, b) = (&a[i..], &b[j..]);
         }
         let (mut left, mut right): (Vec<_>, Vec<_>) = self.pairs.iter().copied().unzip();
         left.sort_unstable();
@@ -79,29 +76,43 @@ impl Paired {
     }
 }
 
+/// Indices by their keys, in order.
+fn keyed<K: Ord>(all: &[usize], key: impl Fn(usize) -> Option<K>) -> Vec<(K, usize)> {
+    let mut keyed: Vec<(K, usize)> = all.iter().filter_map(|i| Some((key(*i)?, *i))).collect();
+    keyed.sort_unstable();
+    keyed
+}
+
+/// How many have the first one's key.
+fn run<K: Ord>(keyed: &[(K, usize)]) -> usize {
+    keyed.iter().take_while(|(k, _)| Some(k) == keyed.first().map(|(k, _)| k)).count()
+}
+
 /// Pairs of one group: the most alike first.
-fn best<E>(
-    old: &[usize],
-    new: &[usize],
+fn best<K, E>(
+    old: &[(K, usize)],
+    new: &[(K, usize)],
     alike: &mut impl FnMut(usize, usize) -> Result<usize, E>,
-) -> Result<Vec<(usize, usize)>, E> {
+    pairs: &mut Vec<(usize, usize)>,
+) -> Result<(), E> {
     if old.len() * new.len() <= 1 || old.len() * new.len() > MOST {
-        return Ok(old.iter().copied().zip(new.iter().copied()).collect());
+        pairs.extend(old.iter().zip(new).map(|((_, i), (_, j))| (*i, *j)));
+        return Ok(());
     }
     let mut scores = Vec::new();
-    for i in old {
-        for j in new {
-            scores.push((std::cmp::Reverse(alike(*i, *j)?), *i, *j));
+    for (_, i) in old {
+        for (_, j) in new {
+            scores.push((Reverse(alike(*i, *j)?), *i, *j));
         }
     }
     scores.sort_unstable();
-    let mut pairs: Vec<(usize, usize)> = Vec::new();
+    let first = pairs.len();
     for (_, i, j) in scores {
-        if pairs.iter().all(|(a, b)| *a != i && *b != j) {
+        if pairs[first..].iter().all(|(a, b)| *a != i && *b != j) {
             pairs.push((i, j));
         }
     }
-    Ok(pairs)
+    Ok(())
 }
 
 #[cfg(test)]

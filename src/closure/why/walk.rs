@@ -8,9 +8,9 @@ use super::graph::{Graph, Node};
 use super::inputs::{self, Inputs};
 use super::label::{Label, Side};
 use super::result::Why;
-use super::shelf::Shelf;
+use super::shelf::{Read, Shelf};
 use super::source;
-use crate::derivation::{Derivation, Input, OutputKind};
+use crate::derivation::{Derivation, OutputKind};
 use crate::model::StorePath;
 
 /// Root causes of the differences between two derivations (of toplevels, say). `read` gives a derivation, or none if
@@ -21,10 +21,9 @@ pub fn explain<E>(
     new: &StorePath,
     mut read: impl FnMut(&StorePath) -> Result<Option<Derivation>, E>,
 ) -> Result<Why, E> {
-    let mut walk =
-        Walk { shelf: Shelf::new(&mut read), nodes: Vec::new(), known: HashMap::new(), floating: 0 };
+    let mut walk = Walk::new(&mut read);
     if old != new {
-        walk.node(old.clone(), new.clone());
+        walk.node(old.as_str(), new.as_str());
     }
     let mut next = 0;
     while next < walk.nodes.len() {
@@ -42,20 +41,44 @@ struct Walk<'r, E> {
     shelf: Shelf<'r, E>,
     /// Pairs, in the order in which they were found; the roots first.
     nodes: Vec<Node>,
-    known: HashMap<(StorePath, StorePath), usize>,
+    /// Pairs by the numbers of their derivations.
+    known: HashMap<(u32, u32), usize>,
+    numbers: HashMap<String, u32>,
     /// Pairs whose output paths are not known before they are built.
     floating: usize,
 }
 
-impl<E> Walk<'_, E> {
-    /// The index of a pair of different derivations.
-    fn node(&mut self, old: StorePath, new: StorePath) -> usize {
-        let next = self.nodes.len();
-        let index = *self.known.entry((old.clone(), new.clone())).or_insert(next);
-        if index == next {
-            self.nodes.push(Node::new(old, new));
+impl<'r, E> Walk<'r, E> {
+    fn new(read: Read<'r, E>) -> Self {
+        Self {
+            shelf: Shelf::new(read),
+            nodes: Vec::new(),
+            known: HashMap::new(),
+            numbers: HashMap::new(),
+            floating: 0,
         }
-        index
+    }
+
+    /// The index of a pair of different derivations.
+    fn node(&mut self, old: &str, new: &str) -> Option<usize> {
+        let key = (self.number(old), self.number(new));
+        if let Some(index) = self.known.get(&key) {
+            return Some(*index);
+        }
+        // The paths were checked when the derivations that name them were parsed.
+        let (old, new) = (StorePath::parse(old).ok()?, StorePath::parse(new).ok()?);
+        self.known.insert(key, self.nodes.len());
+        self.nodes.push(Node::new(old, new));
+        Some(self.nodes.len() - 1)
+    }
+
+    fn number(&mut self, path: &str) -> u32 {
+        if let Some(number) = self.numbers.get(path) {
+            return *number;
+        }
+        let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(path.to_owned(), next);
+        next
     }
 
     /// Compares a pair, and finds the pairs of its inputs.
@@ -88,18 +111,13 @@ impl<E> Walk<'_, E> {
         let inputs = Inputs::of(a, b, &mut self.shelf)?;
         self.nodes[index].changes = compare::changes(&x, &y, &inputs);
         for (i, j) in inputs.pairs {
-            if let (Some(from), Some(to)) = (path(a.input(i)), path(b.input(j))) {
+            if let (Some(from), Some(to)) = (a.input_path(i), b.input_path(j)) {
                 let input = self.node(from, to);
-                self.nodes[index].inputs.push(input);
+                self.nodes[index].inputs.extend(input);
             }
         }
         Ok(())
     }
-}
-
-/// The path was checked when the derivation was parsed.
-fn path(input: Option<Input<'_>>) -> Option<StorePath> {
-    StorePath::parse(input?.path).ok()
 }
 
 /// Whether the two are the same to all that use them: their outputs have the same paths. A download's path is that of

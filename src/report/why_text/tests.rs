@@ -36,7 +36,10 @@ fn much() -> Why {
                 s.set("DB_PASSWORD", "hunter2");
             }
             "zlib" => {
-                s.set("configureFlags", "--a --b --c --d --e --f --g --h --i --j --k --l --m --n --o --p --q")
+                s.set(
+                    "configureFlags",
+                    "--a --b --c --d --e --f --g --h --i --j --k --l --m --n --o --p --q",
+                );
             }
             _ => {}
         }
