@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nqd::closure::why::explain;
 use nqd::derivation::{Derivation, Header};
@@ -90,6 +90,12 @@ fn write(dir: &Path, system: &System, from: usize) -> u64 {
     bytes
 }
 
+/// Processor time of this process, which others that run meanwhile do not lengthen.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+}
+
 /// The most memory that this process ever had, in KiB.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
@@ -108,7 +114,7 @@ fn main() {
     let before = peak();
     let mut reads: HashMap<StorePath, usize> = HashMap::new();
     for run in 0..5 {
-        let began = Instant::now();
+        let (began, cpu_began) = (Instant::now(), cpu());
         let mut read = 0;
         let why = explain(&old.drv(all - 1), &new.drv(all - 1), |path| {
             read += 1;
@@ -119,9 +125,9 @@ fn main() {
             Derivation::from_vec(bytes).map(Some).map_err(std::io::Error::other)
         })
         .unwrap();
-        let time = began.elapsed();
+        let (time, cpu) = (began.elapsed(), cpu().saturating_sub(cpu_began));
         println!(
-            "explain: {time:?}, {read} files read, {} differ, {} root causes, the first explains {}",
+            "explain: {time:.0?}, of which {cpu:.0?} of a processor, {read} files read, {} differ, {} root causes, the first explains {}",
             why.differing,
             why.roots.len(),
             why.roots[0].explains
@@ -136,5 +142,9 @@ fn main() {
     let files: Vec<Vec<u8>> = paths.iter().map(|p| fs::read(p).unwrap()).collect();
     let read = began.elapsed();
     let headers = files.iter().filter(|f| Header::scan(f).unwrap().version.is_some()).count();
-    println!("{headers} headers: {:?} to read the files, {:?} to scan them", read, began.elapsed() - read);
+    println!(
+        "{headers} headers: {:?} to read the files, {:?} to scan them",
+        read,
+        began.elapsed().saturating_sub(read)
+    );
 }
