@@ -1,4 +1,5 @@
 //! Root causes between real derivations, made by Nix in a store of its own.
+#![cfg(feature = "operator")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 use std::fs;
