@@ -166,6 +166,17 @@ impl App {
         files::write_durable(&file, text.as_bytes(), 0o600).map_err(|e| internal("remembering a host", e))
     }
 
+    /// Whether a host of this name was deployed to, or asked, before.
+    pub fn knows(&self, word: &str) -> Result<bool, Failure> {
+        HostName::parse(word).map_or(Ok(false), |name| Self::remembered(&name).map(|r| r.is_some()))
+    }
+
+    /// A runner for what concerns no host.
+    pub fn here(&self) -> Result<Runner, Failure> {
+        let name = HostName::parse("localhost").map_err(|e| internal("naming this machine", e))?;
+        Ok(self.runner(&name))
+    }
+
     fn remembered(name: &HostName) -> Result<Option<Reach>, Failure> {
         let Some(file) = memory(name) else { return Ok(None) };
         let text = files::read_text(&file, 1 << 16).map_err(|e| internal("remembering a host", e))?;

@@ -4,6 +4,7 @@
 mod cancel;
 mod completions;
 mod deploy;
+mod diff;
 mod doctor;
 mod flags;
 mod follow;
@@ -12,8 +13,11 @@ mod history;
 mod plan;
 mod planning;
 mod rollback;
+mod sides;
+mod snapshot;
 mod status;
 mod unban;
+mod why;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
@@ -36,6 +40,7 @@ const STYLES: Styles = Styles::styled()
 #[command(after_help = "Examples:
   nqd deploy web                     evaluate, build, show, ask, copy, activate, prove, commit or roll back
   nqd plan .#web                     the same up to the question
+  nqd diff web .#web                 what would change on it, package by package
   nqd status web                     what it runs, what it boots, the last transaction
   nqd rollback web                   go back, with the same proof
 
@@ -54,6 +59,12 @@ enum Command {
     Plan(plan::Args),
     /// Deploy, prove healthy, commit or roll back
     Deploy(deploy::Args),
+    /// Show what differs between two systems
+    Diff(diff::Args),
+    /// Show why two systems differ: the root causes of rebuilds
+    Why(why::Args),
+    /// Write what a system consists of, to compare it elsewhere or later
+    Snapshot(snapshot::Args),
     /// Run the declared health checks now
     Health(health::Args),
     /// Show what a machine runs and boots, and its last transaction
@@ -93,6 +104,9 @@ impl Cli {
         match self.command {
             Command::Plan(args) => args.run(app),
             Command::Deploy(args) => args.run(app),
+            Command::Diff(args) => args.run(app),
+            Command::Why(args) => args.run(app),
+            Command::Snapshot(args) => args.run(app),
             Command::Health(args) => args.run(app),
             Command::Status(args) => args.run(app),
             Command::Rollback(args) => args.run(app),

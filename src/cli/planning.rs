@@ -9,6 +9,7 @@ use crate::deploy::gather::{Tools, gather};
 use crate::deploy::plan::Kind;
 use crate::deploy::request::Reach;
 use crate::deploy::{Asked, Plan, plan};
+use crate::effects::nix::Nix;
 use crate::effects::nix_cli::NixCli;
 use crate::effects::target::Target;
 use crate::effects::terminal;
@@ -58,10 +59,11 @@ fn plan_one(app: &App, asked: Asked) -> Result<Planned, Failure> {
 
 /// Shows plans: as text, or as events.
 pub(super) fn show<'a>(app: &App, plans: impl IntoIterator<Item = &'a Plan>) -> Result<(), Failure> {
-    for plan in plans {
+    let plans: Vec<&Plan> = plans.into_iter().collect();
+    for (plan, text) in plan_text::render_all(&plans, terminal::width()) {
         let value = serde_json::to_value(plan).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
         app.reporter.tell(Some(&plan.name), Event::Plan { plan: value });
-        app.reporter.print(&plan_text::render(plan));
+        app.reporter.print(&text);
     }
     Ok(())
 }
@@ -122,6 +124,11 @@ fn execute(
         retry: RETRY,
     };
     let outcome = executor.execute(plan, &app.new_id()?)?;
+    let here = plan.derivation.as_ref().filter(|_| matches!(outcome.exit, Exit::Ok | Exit::Degraded));
+    // `nqd why` needs it next time. The deployment is over, whatever becomes of this.
+    if let Some(Err(failure)) = here.map(|d| nix.keep(d, plan.name.as_str())) {
+        tell(Event::Warning { text: format!("nqd why may not work next time: {failure}") });
+    }
     if plan.kind == Kind::Nothing {
         tell(Event::Outcome { outcome: outcome.clone() });
     }

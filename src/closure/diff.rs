@@ -1,11 +1,12 @@
-//! A first diff: which packages changed their version.
+//! What differs between two closures, package by package.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::name;
-use crate::model::StorePath;
+use super::change::{self, Change, Kind};
+use super::name::{self, Package};
+use super::{Closure, Member};
 
 /// What changes between two closures.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,64 +14,84 @@ use crate::model::StorePath;
 pub struct ClosureDiff {
     /// Packages whose versions differ, by name.
     pub changes: Vec<Change>,
-    /// Packages whose paths differ, but whose versions do not.
+    /// Packages and other paths that differ, but whose versions do not.
     pub rebuilt: usize,
+    /// Which these are, by name.
+    #[serde(default)]
+    pub rebuilds: Vec<Change>,
     /// Paths that only the new closure has.
     pub new_paths: usize,
     /// Paths that only the old closure has.
     pub old_paths: usize,
+    /// All paths of the old closure and of the new one.
+    #[serde(default)]
+    pub paths: [usize; 2],
+    /// Bytes of the old closure and of the new one, as NARs; `None` where that is not known.
+    #[serde(default)]
+    pub bytes: Option<[u64; 2]>,
 }
 
-/// One package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// Its name.
-    pub name: String,
-    /// Its versions in the old closure; none if it is added.
-    pub old: Vec<String>,
-    /// Its versions in the new closure; none if it is removed.
-    pub new: Vec<String>,
+/// Which closure.
+const OLD: usize = 0;
+const NEW: usize = 1;
+
+/// The differing paths of one package.
+#[derive(Default)]
+struct Group<'a> {
+    members: [Vec<&'a Member>; 2],
 }
 
 impl ClosureDiff {
     /// Compares two closures.
-    pub fn between<'a>(
-        old: impl IntoIterator<Item = &'a StorePath>,
-        new: impl IntoIterator<Item = &'a StorePath>,
-    ) -> Self {
-        let old: BTreeSet<&StorePath> = old.into_iter().collect();
-        let new: BTreeSet<&StorePath> = new.into_iter().collect();
-        let (before, after) = (versions(old.iter().copied()), versions(new.iter().copied()));
-        let differing: BTreeSet<&str> =
-            old.symmetric_difference(&new).map(|p| name::split(p.name()).0).collect();
+    pub fn between(old: &Closure, new: &Closure) -> Self {
+        let only = differing(old, new);
+        let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
+        for side in [OLD, NEW] {
+            for member in &only[side] {
+                let name = name::split(member.path.name()).0;
+                groups.entry(name).or_default().members[side].push(member);
+            }
+        }
+        let names: BTreeSet<&str> = groups.keys().copied().collect();
+        let kept = kept(new, &only[NEW], &names);
         let mut diff = Self {
-            new_paths: new.difference(&old).count(),
-            old_paths: old.difference(&new).count(),
+            old_paths: only[OLD].len(),
+            new_paths: only[NEW].len(),
+            paths: [old.members.len(), new.members.len()],
+            bytes: old.bytes().zip(new.bytes()).map(|(a, b)| [a, b]),
             ..Self::default()
         };
-        for name in differing {
-            let (a, b) = (before.get(name), after.get(name));
-            if a == b {
-                diff.rebuilt += 1;
-                continue;
-            }
-            let words =
-                |set: Option<&BTreeSet<&str>>| set.into_iter().flatten().map(|v| (*v).to_owned()).collect();
-            diff.changes.push(Change { name: name.to_owned(), old: words(a), new: words(b) });
+        for (name, group) in &groups {
+            let changes = group.changes(kept.get(name).map_or(&[], Vec::as_slice));
+            let (rebuilds, others): (Vec<_>, Vec<_>) =
+                changes.into_iter().partition(|c| c.kind == Kind::Rebuilt);
+            diff.changes.extend(others);
+            diff.rebuilds.extend(rebuilds);
         }
+        diff.rebuilt = diff.rebuilds.len();
+        diff.changes.sort_by(|a, b| a.name.cmp(&b.name));
+        diff.rebuilds.sort_by(|a, b| a.name.cmp(&b.name));
         diff
     }
 
-    /// One line for the record: `firefox 127 → 128, +2, -1, 14 rebuilt`.
+    /// Whether the two closures are one.
+    pub fn is_empty(&self) -> bool {
+        self.old_paths + self.new_paths == 0
+    }
+
+    /// One line for the record: `firefox: 127 → 128, 1 added, 14 rebuilt`.
     pub fn summary(&self) -> String {
-        let changed = |c: &&Change| !c.old.is_empty() && !c.new.is_empty();
-        let mut parts: Vec<String> = self.changes.iter().filter(changed).take(5).map(Change::text).collect();
-        let more = self.changes.iter().filter(changed).count().saturating_sub(5);
-        let added = self.changes.iter().filter(|c| c.old.is_empty()).count();
-        let removed = self.changes.iter().filter(|c| c.new.is_empty()).count();
-        for (n, text) in
-            [(more, "more changed"), (added, "added"), (removed, "removed"), (self.rebuilt, "rebuilt")]
-        {
+        let is = |kind: Kind| self.changes.iter().filter(move |c| c.kind == kind).count();
+        let changed: Vec<&Change> =
+            self.changes.iter().filter(|c| !matches!(c.kind, Kind::Added | Kind::Removed)).collect();
+        let mut parts: Vec<String> = changed.iter().take(5).map(|c| c.text()).collect();
+        let more = changed.len().saturating_sub(5);
+        for (n, text) in [
+            (more, "more changed"),
+            (is(Kind::Added), "added"),
+            (is(Kind::Removed), "removed"),
+            (self.rebuilt, "rebuilt"),
+        ] {
             if n > 0 {
                 parts.push(format!("{n} {text}"));
             }
@@ -79,66 +100,61 @@ impl ClosureDiff {
     }
 }
 
-impl Change {
-    /// `firefox: 127.0 → 128.0`; a package without a version is `(no version)`.
-    pub fn text(&self) -> String {
-        let words = |v: &[String]| {
-            let word = |w: &String| if w.is_empty() { "(no version)".to_owned() } else { w.clone() };
-            v.iter().map(word).collect::<Vec<_>>().join(", ")
+/// The members that only one of the two has: both are sorted.
+pub fn differing<'a>(old: &'a Closure, new: &'a Closure) -> [Vec<&'a Member>; 2] {
+    let (mut a, mut b) = (old.members.iter().peekable(), new.members.iter().peekable());
+    let mut only = [Vec::new(), Vec::new()];
+    loop {
+        let order = match (a.peek(), b.peek()) {
+            (None, None) => return only,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(x), Some(y)) => x.path.cmp(&y.path),
         };
-        match (self.old.as_slice(), self.new.as_slice()) {
-            ([], new) => format!("{}: added {}", self.name, words(new)),
-            (old, []) => format!("{}: removed {}", self.name, words(old)),
-            (old, new) => format!("{}: {} → {}", self.name, words(old), words(new)),
+        let (left, right) = (order.is_le().then(|| a.next()), order.is_ge().then(|| b.next()));
+        match (left.flatten(), right.flatten()) {
+            (Some(member), None) => only[OLD].push(member),
+            (None, Some(member)) => only[NEW].push(member),
+            _ => {}
         }
     }
 }
 
-fn versions<'a>(paths: impl Iterator<Item = &'a StorePath>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
-    let mut map: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, version) in paths.map(|p| name::split(p.name())) {
-        map.entry(name).or_default().insert(version.unwrap_or_default());
+/// The versions of these packages that both closures have as the very same paths.
+fn kept<'a>(
+    new: &'a Closure,
+    only_new: &[&'a Member],
+    names: &BTreeSet<&str>,
+) -> BTreeMap<&'a str, Vec<String>> {
+    let mut only = only_new.iter().peekable();
+    let mut kept: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for member in &new.members {
+        if only.next_if(|m| m.path == member.path).is_some() {
+            continue;
+        }
+        let (name, version) = name::split(member.path.name());
+        if let Some(version) = version.filter(|_| names.contains(name)) {
+            kept.entry(name).or_default().insert(version);
+        }
     }
-    map
+    kept.into_iter().map(|(name, set)| (name, set.into_iter().map(str::to_owned).collect())).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn closure(names: &[&str]) -> Vec<StorePath> {
-        let path = |name: &&str| {
-            // The hash of a path depends on its name here, unless the name says otherwise.
-            let (hash, name) = name.split_once('/').unwrap_or(("a", name));
-            StorePath::parse(&format!("/nix/store/{}-{name}", hash.repeat(32))).unwrap()
-        };
-        names.iter().map(path).collect()
-    }
-
-    fn diff(old: &[&str], new: &[&str]) -> (Vec<String>, usize) {
-        let d = ClosureDiff::between(&closure(old), &closure(new));
-        (d.changes.iter().map(Change::text).collect(), d.rebuilt)
-    }
-
-    #[test]
-    fn versions_are_compared_by_name() {
-        let old = ["web-1.0", "gone-3", "same-1", "a/lib-2", "etc"];
-        let new = ["web-2.0", "new-7", "same-1", "b/lib-2", "b/etc"];
-        let (lines, rebuilt) = diff(&old, &new);
-        assert_eq!(lines, ["gone: removed 3", "new: added 7", "web: 1.0 → 2.0"]);
-        assert_eq!(rebuilt, 2, "lib and etc");
-    }
-
-    #[test]
-    fn a_closure_does_not_differ_from_itself() {
-        let x = closure(&["web-1.0", "etc"]);
-        assert_eq!(ClosureDiff::between(&x, &x), ClosureDiff::default());
-        assert_eq!(ClosureDiff::between(&x, &x).summary(), "no change");
-    }
-
-    #[test]
-    fn several_versions_of_one_name() {
-        let (lines, _) = diff(&["ssl-1", "ssl-2"], &["ssl-2", "ssl-3"]);
-        assert_eq!(lines, ["ssl: 1, 2 → 2, 3"]);
+impl Group<'_> {
+    /// One change, or more where derivations tell packages apart that the names of their paths do not. What only one
+    /// side's derivations tell is not used: its names could not be compared.
+    fn changes(&self, kept: &[String]) -> Vec<Change> {
+        let exact = self.members.iter().flatten().all(|m| m.package.is_some());
+        let mut packages: BTreeMap<String, change::Sides> = BTreeMap::new();
+        for side in [OLD, NEW] {
+            for member in &self.members[side] {
+                let package = match &member.package {
+                    Some(package) if exact => package.clone(),
+                    _ => Package::guess(member.path.name()),
+                };
+                packages.entry(package.name).or_default().add(side, package.version, member);
+            }
+        }
+        packages.into_iter().map(|(name, sides)| sides.change(name, kept)).collect()
     }
 }

@@ -1,9 +1,20 @@
 //! What differs between two closures. Pure.
 
+pub mod change;
+#[allow(clippy::module_inception, reason = "its noun")]
+pub mod closure;
+pub mod comparison;
 pub mod diff;
 pub mod mask;
 pub mod name;
+pub mod snapshot;
+#[cfg(test)]
+mod tests;
+pub mod version;
 pub mod why;
 
-pub use diff::{Change, ClosureDiff};
+pub use change::{Change, Kind, Move};
+pub use closure::{Closure, Graph, Member};
+pub use diff::ClosureDiff;
+pub use name::Package;
 pub use why::Why;

@@ -89,11 +89,20 @@ fn stage<T>(
     stage: Stage,
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    (tools.tell)(Event::StageStarted { stage });
+    staged(tools.tell, stage, work)
+}
+
+/// The same for whoever only has somebody to tell.
+pub fn staged<T>(
+    tell: &(dyn Fn(Event) + Sync),
+    stage: Stage,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    tell(Event::StageStarted { stage });
     let started = clock::start();
     let done = work()?;
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    (tools.tell)(Event::StageFinished { stage, millis });
+    tell(Event::StageFinished { stage, millis });
     Ok(done)
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Candidate, DryActivation, Revision, TargetFacts};
 use super::request::{Reach, Request, Source};
-use crate::closure::ClosureDiff;
+use crate::closure::{Closure, ClosureDiff, Member};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::admit::suits;
@@ -213,7 +213,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, Failure> {
         boot_id: target.boot_id.clone(),
         closure_bytes: candidate.closure.iter().map(|p| p.nar_size).sum(),
         copy,
-        diff: ClosureDiff::between(&target.closure, candidate.closure.iter().map(|p| &p.path)),
+        diff: diff(facts),
         gates: gates(target.running.manifest.as_deref(), activated.manifest.as_deref(), request)?,
         dry_activation: candidate.dry_activation.clone(),
         boot_unproved: unproved.into_iter().map(str::to_owned).collect(),
@@ -242,6 +242,15 @@ fn no_such_specialisation(name: &str, candidate: &Candidate) -> Failure {
         if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
     Failure::refused(format!("{} has no specialisation {name:?}", candidate.described.path.short()))
         .hint(hint)
+}
+
+/// What differs between what runs and the candidate. The sizes of what runs are not asked for.
+fn diff(facts: &Facts) -> ClosureDiff {
+    let old = facts.target.closure.iter().cloned().map(Member::bare).collect();
+    let member = |p: &PathInfo| Member { nar_size: Some(p.nar_size), ..Member::bare(p.path.clone()) };
+    let new = facts.candidate.closure.iter().map(member).collect();
+    let (running, candidate) = (&facts.target.running.path, &facts.candidate.described.path);
+    ClosureDiff::between(&Closure::new(running.clone(), old), &Closure::new(candidate.clone(), new))
 }
 
 fn host_mismatch(request: &Request, facts: &Facts) -> Result<(), Failure> {

@@ -19,6 +19,11 @@ pub fn wall() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
+/// A time of the file system's as RFC 3339 in UTC with whole seconds.
+pub fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
 /// How long ago an RFC 3339 time was, rounded to seconds; `None` if it lies ahead or is not one.
 pub fn ago(rfc3339: &str) -> Option<Duration> {
     let then = humantime::parse_rfc3339(rfc3339).ok()?;

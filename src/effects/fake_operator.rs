@@ -15,6 +15,7 @@ use super::gather::{Purpose, RemoteSystem};
 use super::machine::{Ask, Machine};
 use super::nix::{BuildOn, Nix};
 use super::target::{OnLine, RemoteStore, Target};
+use crate::closure::{Closure, Member};
 use crate::deploy::facts::{Evaluation, Revision, TargetFacts};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -291,6 +292,9 @@ impl Nix for FakeNix {
     fn build(&self, _: &StorePath, _: &BuildOn, _: &[String], _: &str) -> Result<StorePath, Failure> {
         self.step("build", Exit::Build, super::fake_machine::path('b'))
     }
+    fn keep(&self, _: &StorePath, _: &str) -> Result<(), Failure> {
+        self.step("keep", Exit::Internal, ())
+    }
     fn build_in(&self, _: &StorePath, _: &RemoteStore, _: &[String]) -> Result<StorePath, Failure> {
         self.0.step("build there", Exit::Build, || {
             locked(&self.0.store).insert(super::fake_machine::path('b'));
@@ -419,6 +423,10 @@ impl Target for FakeTarget {
             self.0.ask(Ask::Confirm { token_is_right: true, connected: None });
             Ok(())
         })
+    }
+    fn closure(&self, system: &StorePath) -> Result<Closure, Failure> {
+        let members = vec![Member::bare(system.clone())];
+        self.0.step("closure", Exit::Internal, || Ok(Closure::new(system.clone(), members)))
     }
     fn cancel(&self, by: &str) -> Result<String, Failure> {
         self.0.step("cancel", Exit::Internal, || {

@@ -8,6 +8,7 @@ use super::runner::{Output, Stream};
 use super::shell::{command, quote};
 use super::target::{OnLine, RemoteStore, Target};
 use super::transport::{Place, Transport};
+use crate::closure::Closure;
 use crate::deploy::facts::TargetFacts;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -56,6 +57,10 @@ impl Target for Host {
 
     fn describe(&self, system: &StorePath, specialisation: Option<&str>) -> Result<RemoteSystem, Failure> {
         gather::read_described(&self.text(&gather::describe_script(system, specialisation))?)
+    }
+
+    fn closure(&self, system: &StorePath) -> Result<Closure, Failure> {
+        super::path_infos::closure_of(system, &self.text(&super::path_infos::script(system))?)
     }
 
     fn missing(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, Failure> {

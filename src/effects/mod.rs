@@ -4,6 +4,8 @@
 //! machine; [`machine::Machine`] is what the guard can do to the machine it runs on.
 
 pub mod clock;
+#[cfg(feature = "operator")]
+pub mod closures;
 pub mod connection;
 pub mod env;
 pub mod etc_identity;
@@ -18,12 +20,19 @@ pub mod layout;
 pub mod machine;
 pub mod nix;
 pub mod nix_cli;
+#[cfg(feature = "operator")]
+pub mod operand;
+pub mod path_infos;
 pub mod probe;
+#[cfg(feature = "operator")]
+pub mod rooted;
 pub mod runner;
 #[cfg(feature = "operator")]
 pub mod scratch;
 pub mod shell;
 pub mod slots;
+#[cfg(feature = "operator")]
+pub mod store_db;
 pub mod switch_lock;
 pub mod system_files;
 pub mod systemd;

@@ -41,6 +41,8 @@ pub trait Nix: Sync {
         args: &[String],
         keep_as: &str,
     ) -> Result<StorePath, Failure>;
+    /// Keeps a derivation from the garbage collector under this name.
+    fn keep(&self, derivation: &StorePath, keep_as: &str) -> Result<(), Failure>;
     /// Builds a derivation in a target's store.
     fn build_in(
         &self,

@@ -224,6 +224,17 @@ impl Nix for NixCli<'_> {
         self.realise(cmd, derivation, args)
     }
 
+    fn keep(&self, derivation: &StorePath, keep_as: &str) -> Result<(), Failure> {
+        let Some(dir) = roots_dir()? else { return Ok(()) };
+        // Of all versions' commands only this one makes a root of a derivation and not of what it builds.
+        let cmd = Cmd::new("nix-instantiate").arg("--add-root").arg(dir.join(format!("{keep_as}.drv")));
+        let cmd = cmd.args(["--indirect", "--expr", &format!("import {derivation}")]);
+        self.runner
+            .run(&cmd)
+            .map(drop)
+            .map_err(|e| failed(e, Exit::Internal, &format!("keeping {}", derivation.short()), &[]))
+    }
+
     fn build_in(
         &self,
         derivation: &StorePath,

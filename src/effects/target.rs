@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::gather::{Purpose, RemoteSystem};
+use crate::closure::Closure;
 use crate::deploy::facts::TargetFacts;
 use crate::failure::Failure;
 use crate::guard::Spec;
@@ -35,6 +36,8 @@ pub trait Target: Send + Sync {
     fn follow(&self, id: Option<&TxId>, on_line: &mut OnLine<'_>) -> Result<(), Failure>;
     /// Confirms over a new connection, within a time.
     fn confirm(&self, id: &TxId, token: &str, time: Duration) -> Result<(), Failure>;
+    /// The closure of a system in its store, with references and sizes.
+    fn closure(&self, system: &StorePath) -> Result<Closure, Failure>;
     /// Has the running transaction rolled back.
     fn cancel(&self, by: &str) -> Result<String, Failure>;
     /// Gives this transaction up unless it has begun to change something: then that is [`Exit::Busy`], and it goes on.

@@ -9,6 +9,11 @@ pub fn is_there() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Columns of the terminal that results go to; 80 where that is a file or a pipe.
+pub fn width() -> usize {
+    console::Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns).max(40))
+}
+
 /// Asks for a secret on the terminal, without showing it.
 pub fn ask_secret(prompt: &str) -> io::Result<String> {
     rpassword::prompt_password(prompt)

@@ -43,13 +43,20 @@ struct Listed {
     valid: bool,
     #[serde(default)]
     nar_size: u64,
+    #[serde(default)]
+    references: Vec<StorePath>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Keyed {
     nar_size: u64,
+    #[serde(default)]
+    references: Vec<StorePath>,
 }
+
+/// A path, its bytes, and what it refers to.
+pub type WithReferences = (StorePath, u64, Vec<StorePath>);
 
 fn yes() -> bool {
     true
@@ -57,21 +64,30 @@ fn yes() -> bool {
 
 /// Parses either form, sorted by path.
 pub fn parse(json: &str) -> Result<Vec<PathInfo>, PathInfoError> {
+    let infos = parse_graph(json)?;
+    Ok(infos.into_iter().map(|(path, nar_size, _)| PathInfo { path, nar_size }).collect())
+}
+
+/// The same with references.
+pub fn parse_graph(json: &str) -> Result<Vec<WithReferences>, PathInfoError> {
     let mut infos = match serde_json::from_str(json)? {
         Answer::List(list) => list
             .into_iter()
-            .map(|l| if l.valid { Ok((l.path, l.nar_size)) } else { Err(PathInfoError::Invalid(l.path)) })
+            .map(|l| {
+                let info = (l.path, l.nar_size, l.references);
+                if l.valid { Ok(info) } else { Err(PathInfoError::Invalid(info.0)) }
+            })
             .collect::<Result<Vec<_>, _>>()?,
         Answer::Keyed(map) => map
             .into_iter()
             .map(|(path, info)| match info {
-                Some(info) => Ok((path, info.nar_size)),
+                Some(info) => Ok((path, info.nar_size, info.references)),
                 None => Err(PathInfoError::Invalid(path)),
             })
             .collect::<Result<Vec<_>, _>>()?,
     };
     infos.sort();
-    Ok(infos.into_iter().map(|(path, nar_size)| PathInfo { path, nar_size }).collect())
+    Ok(infos)
 }
 
 #[cfg(test)]

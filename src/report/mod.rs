@@ -1,6 +1,10 @@
 //! What people and programs are told: events, and the forms they take.
 
 #[cfg(feature = "operator")]
+pub mod columns;
+#[cfg(feature = "operator")]
+pub mod diff_text;
+#[cfg(feature = "operator")]
 pub mod doctor_text;
 pub mod event;
 #[cfg(feature = "operator")]
@@ -9,6 +13,8 @@ pub mod history_text;
 pub mod human;
 #[cfg(feature = "operator")]
 pub mod junit;
+#[cfg(feature = "operator")]
+pub mod packages_text;
 #[cfg(feature = "operator")]
 pub mod plan_text;
 #[cfg(feature = "operator")]

@@ -2,16 +2,27 @@
 
 use console::style;
 
+use super::packages_text::{self, Sort, View};
 use crate::deploy::facts::DryActivation;
 use crate::deploy::plan::{Gate, Kind, Plan, Step};
 use crate::health::Level;
 use crate::model::text::{bytes, count, printable};
 
-/// Changes shown at most; the full diff is another command's.
-const MOST: usize = 30;
+/// Lines of changes that are shown at most; `nqd diff` shows them all.
+const MOST: usize = 40;
 
-/// A plan, in lines of `what  value`.
-pub fn render(plan: &Plan) -> String {
+/// Plans, one after another. What changes alike on several hosts is shown once.
+pub fn render_all<'a>(plans: &[&'a Plan], width: usize) -> Vec<(&'a Plan, String)> {
+    let twin = |n: usize| plans[..n].iter().find(|p| p.diff == plans[n].diff && p.kind != Kind::Nothing);
+    plans
+        .iter()
+        .enumerate()
+        .map(|(n, plan)| (*plan, render(plan, twin(n).map(|p| p.name.as_str()), width)))
+        .collect()
+}
+
+/// A plan, in lines of `what  value`. `twin`: a host shown before, on which the same changes.
+pub fn render(plan: &Plan, twin: Option<&str>, width: usize) -> String {
     let place = plan.reach.address.as_ref().map_or("this machine".to_owned(), ToString::to_string);
     let mut out = vec![format!("{} → {place}", style(plan.name.as_str()).bold())];
     let revision = plan.revision.as_ref().map_or_else(String::new, |r| format!(" at {r}"));
@@ -34,7 +45,10 @@ pub fn render(plan: &Plan) -> String {
             [format!("{}, {}", count(plan.copy.paths.len(), "path"), bytes(plan.copy.bytes))],
         );
     }
-    row(&mut out, "changes", changes(plan));
+    match twin {
+        Some(twin) => row(&mut out, "changes", [format!("as on {twin}")]),
+        None => changes(&mut out, plan, width),
+    }
     row(&mut out, "checks", plan.gates.iter().map(gate));
     row(&mut out, "switch", switch(plan));
     row(&mut out, "then", [then(plan)]);
@@ -71,19 +85,17 @@ fn now(plan: &Plan) -> String {
     }
 }
 
-fn changes(plan: &Plan) -> Vec<String> {
-    let diff = &plan.diff;
-    let mut lines: Vec<String> = diff.changes.iter().take(MOST).map(crate::closure::Change::text).collect();
-    if diff.changes.len() > MOST {
-        lines.push(format!("and {} more", diff.changes.len() - MOST));
+fn changes(out: &mut Vec<String>, plan: &Plan, width: usize) {
+    if plan.diff.is_empty() {
+        return row(out, "changes", ["none"]);
     }
-    if diff.rebuilt > 0 {
-        lines.push(format!("{} rebuilt, same version", count(diff.rebuilt, "package")));
+    let view = View { width: width.saturating_sub(2), sort: Sort::Kind, all: false };
+    let lines = packages_text::lines(&plan.diff, &view);
+    let more = lines.len().saturating_sub(MOST);
+    out.extend(lines.into_iter().take(MOST).map(|line| format!("  {line}")));
+    if more > 0 {
+        out.push(format!("    and {} more: nqd diff shows them all", count(more, "line")));
     }
-    if lines.is_empty() {
-        lines.push("none".to_owned());
-    }
-    lines
 }
 
 fn gate(gate: &Gate) -> String {

@@ -1,0 +1,124 @@
+//! `nqd diff`.
+
+use clap::ValueEnum;
+
+use super::sides::{self, Sides};
+use super::usage;
+use crate::app::App;
+use crate::closure::ClosureDiff;
+use crate::closure::comparison::{Comparison, Side, VERSION};
+use crate::effects::{clock, operand, terminal};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report::diff_text;
+use crate::report::packages_text::{Sort, View};
+use crate::report::reporter::{Form, print};
+
+/// Shows what differs between two systems: packages, versions, sizes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  nqd diff                         what runs here, and ./result or the system profile
+  nqd diff 41 42                   two generations of the system profile
+  nqd diff web .#web               what the host web runs, and what the flake says: it is built first
+  nqd diff before.json             a snapshot (nqd snapshot), and what runs here, the other way round
+  nqd diff --history 5             what the last five generations changed
+  nqd diff a b --markdown          for a pull request
+  nqd diff a b --exit-code         0: the same, 11: they differ")]
+pub(super) struct Args {
+    #[command(flatten)]
+    sides: Sides,
+    /// Show what each of the last N generations of the system profile changed
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10", conflicts_with = "words")]
+    history: Option<usize>,
+    /// In which order packages are listed
+    #[arg(long, value_enum, default_value_t = By::Kind)]
+    sort: By,
+    /// List every path, however small
+    #[arg(long)]
+    all: bool,
+    /// Print a table for a pull request
+    #[arg(long)]
+    markdown: bool,
+    /// Exit with 11 if the two differ
+    #[arg(long)]
+    exit_code: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum By {
+    /// By name
+    Name,
+    /// What grows or shrinks most first
+    Size,
+    /// Upgrades, downgrades, other changes, what is added, what is removed
+    Kind,
+}
+
+impl Args {
+    pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
+        let comparisons = match self.history {
+            Some(n) => history(n, app)?,
+            None => vec![self.compare(app)?],
+        };
+        self.show(&comparisons, app)?;
+        let differ = comparisons.iter().any(|c| !c.is_empty());
+        Ok(if self.exit_code && differ { Exit::Differs } else { Exit::Ok })
+    }
+
+    fn compare(&self, app: &App) -> Result<Comparison, Failure> {
+        let [a, b] = self.sides.operands(app)?;
+        let (old, new) = (self.sides.find(a, app)?, self.sides.find(b, app)?);
+        let ([a, b], notes) = sides::closures([&old, &new], app)?;
+        let packages = ClosureDiff::between(&a, &b);
+        Ok(Comparison { version: VERSION, old: old.side, new: new.side, packages, notes })
+    }
+
+    fn show(&self, comparisons: &[Comparison], app: &App) -> Result<(), Failure> {
+        if app.reporter.form() == Form::Json {
+            let json = if self.history.is_some() {
+                serde_json::to_string(comparisons)
+            } else {
+                serde_json::to_string(&comparisons.first())
+            };
+            print(&json.map_err(|e| Failure::new(Exit::Internal, e.to_string()))?);
+            return Ok(());
+        }
+        let sort = match self.sort {
+            By::Name => Sort::Name,
+            By::Size => Sort::Size,
+            By::Kind => Sort::Kind,
+        };
+        let view = View { width: terminal::width(), sort, all: self.all };
+        let text =
+            |c: &Comparison| if self.markdown { diff_text::markdown(c) } else { diff_text::render(c, &view) };
+        app.reporter.print(&comparisons.iter().map(text).collect::<Vec<_>>().join("\n\n"));
+        Ok(())
+    }
+}
+
+/// What each of the last generations changed, the newest last.
+fn history(n: usize, app: &App) -> Result<Vec<Comparison>, Failure> {
+    let generations = operand::generations()?;
+    let from = generations.len().saturating_sub(n.saturating_add(1));
+    let last = generations.get(from..).unwrap_or_default();
+    if last.len() < 2 {
+        return Err(usage("the system profile has fewer than two generations"));
+    }
+    let found: Vec<sides::Found> = last
+        .iter()
+        .map(|(local, time)| sides::Found {
+            side: Side {
+                named: format!("{}, {}", local.found, clock::rfc3339(*time)),
+                path: local.path.clone(),
+            },
+            from: sides::From::Store(local.root.clone()),
+        })
+        .collect();
+    let one = |pair: &[sides::Found]| {
+        let [old, new] = pair else { return Err(Failure::new(Exit::Internal, "two at a time")) };
+        let ([a, b], notes) = sides::closures([old, new], app)?;
+        let packages = ClosureDiff::between(&a, &b);
+        Ok(Comparison { version: VERSION, old: old.side.clone(), new: new.side.clone(), packages, notes })
+    };
+    found.windows(2).map(one).collect()
+}

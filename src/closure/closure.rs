@@ -1,0 +1,179 @@
+//! A closure: a system, and everything that it needs at run time.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::name::Package;
+use crate::model::StorePath;
+
+/// A path and everything that it refers to, directly or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Closure {
+    /// What it is the closure of.
+    pub root: StorePath,
+    /// All of it, the root included, sorted by path; no path twice.
+    pub members: Vec<Member>,
+}
+
+/// One path of a closure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// The path.
+    pub path: StorePath,
+    /// Its size as a NAR, in bytes; `None` where it was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nar_size: Option<u64>,
+    /// What its derivation says it is; `None` where that was not read or is not there any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Package>,
+    /// Whether somebody chose it: it is named in `environment.systemPackages`, for a user, or in Home Manager.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub selected: bool,
+    /// The path through which it is reached from the root in the fewest steps; `None` for the root, and where
+    /// references were not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<StorePath>,
+}
+
+impl Member {
+    /// A path of which nothing more is known.
+    pub fn bare(path: StorePath) -> Self {
+        Self { path, nar_size: None, package: None, selected: false, via: None }
+    }
+}
+
+impl Closure {
+    /// A closure of these paths, in any order.
+    pub fn new(root: StorePath, mut members: Vec<Member>) -> Self {
+        members.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        members.dedup_by(|a, b| a.path == b.path);
+        Self { root, members }
+    }
+
+    /// Bytes of all of it; `None` if a size is not known.
+    pub fn bytes(&self) -> Option<u64> {
+        self.members.iter().map(|m| m.nar_size).sum()
+    }
+
+    /// A path of it.
+    pub fn get(&self, path: &StorePath) -> Option<&Member> {
+        self.members.binary_search_by(|m| m.path.cmp(path)).ok().map(|at| &self.members[at])
+    }
+
+    /// The shortest way from the root to a path, both included; empty if references were not read.
+    pub fn way_to(&self, path: &StorePath) -> Vec<&StorePath> {
+        let mut way = Vec::new();
+        let mut at = self.get(path);
+        // A way is no longer than the closure, whatever a snapshot says.
+        while let Some(member) = at.filter(|_| way.len() <= self.members.len()) {
+            way.push(&member.path);
+            at = member.via.as_ref().and_then(|via| self.get(via));
+        }
+        way.reverse();
+        if way.first() == Some(&&self.root) { way } else { Vec::new() }
+    }
+}
+
+/// Where to look for the packages that somebody chose: what these refer to directly.
+const CHOSEN: [&str; 4] = ["system-path", "home-manager-path", "user-environment", "user-path"];
+
+/// References of the paths of one or more closures, as a store gives them.
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// The paths, and their sizes in bytes.
+    pub nodes: Vec<(StorePath, u64)>,
+    /// To which nodes each refers.
+    pub references: Vec<Vec<u32>>,
+}
+
+impl Graph {
+    /// Adds a path; its number.
+    pub fn add(&mut self, path: StorePath, nar_size: u64, references: Vec<u32>) {
+        self.nodes.push((path, nar_size));
+        self.references.push(references);
+    }
+
+    /// A graph of paths with their references by name. What refers to a path that is not there is an error.
+    pub fn of(infos: Vec<(StorePath, u64, Vec<StorePath>)>) -> Result<Self, StorePath> {
+        let numbers: BTreeMap<StorePath, u32> =
+            infos.iter().map(|(path, ..)| path.clone()).zip(0..).collect();
+        let mut graph = Self::default();
+        for (path, size, references) in infos {
+            let number = |r: StorePath| numbers.get(&r).copied().ok_or(r);
+            graph.add(path, size, references.into_iter().map(number).collect::<Result<_, _>>()?);
+        }
+        Ok(graph)
+    }
+
+    /// The closure of a node.
+    pub fn closure(&self, root: u32) -> Closure {
+        const UNSEEN: u32 = u32::MAX;
+        let mut via = vec![UNSEEN; self.nodes.len()];
+        let mut selected = vec![false; self.nodes.len()];
+        let mut queue = vec![root];
+        via[root as usize] = root;
+        let mut next = 0;
+        while let Some(&at) = queue.get(next) {
+            next += 1;
+            let chooses = CHOSEN.contains(&self.nodes[at as usize].0.name());
+            for &to in &self.references[at as usize] {
+                selected[to as usize] |= chooses && to != at;
+                if via[to as usize] == UNSEEN {
+                    via[to as usize] = at;
+                    queue.push(to);
+                }
+            }
+        }
+        let path = |n: u32| self.nodes[n as usize].0.clone();
+        let member = |&n: &u32| Member {
+            path: path(n),
+            nar_size: Some(self.nodes[n as usize].1),
+            package: None,
+            selected: selected[n as usize],
+            via: (n != root).then(|| path(via[n as usize])),
+        };
+        Closure::new(path(root), queue.iter().map(member).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(name: &str) -> StorePath {
+        StorePath::parse(&format!("/nix/store/{}-{name}", "a".repeat(32))).unwrap()
+    }
+
+    /// `name: references`, the root first.
+    fn graph(lines: &[&str]) -> Graph {
+        let info = |line: &&str| {
+            let (name, refs) = line.split_once(':').unwrap();
+            (path(name), 10, refs.split_whitespace().map(path).collect())
+        };
+        Graph::of(lines.iter().map(info).collect()).unwrap()
+    }
+
+    #[test]
+    fn all_that_is_reached_by_the_shortest_way() {
+        let graph =
+            graph(&["sys: system-path lib sys", "system-path: web", "web: lib", "lib:", "elsewhere: lib"]);
+        let closure = graph.closure(0);
+        let names: Vec<_> = closure.members.iter().map(|m| m.path.name()).collect();
+        assert_eq!(names, ["lib", "sys", "system-path", "web"]);
+        assert_eq!(closure.bytes(), Some(40));
+        let way = |name| closure.way_to(&path(name)).iter().map(|p| p.name()).collect::<Vec<_>>();
+        assert_eq!(way("lib"), ["sys", "lib"]);
+        assert_eq!(way("web"), ["sys", "system-path", "web"]);
+        assert!(way("elsewhere").is_empty());
+        let selected: Vec<_> = closure.members.iter().filter(|m| m.selected).map(|m| m.path.name()).collect();
+        assert_eq!(selected, ["web"]);
+    }
+
+    #[test]
+    fn a_reference_to_nothing_is_an_error() {
+        assert_eq!(Graph::of(vec![(path("a"), 1, vec![path("b")])]).unwrap_err(), path("b"));
+    }
+}

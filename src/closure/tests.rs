@@ -1,0 +1,117 @@
+//! Whole closures compared.
+
+use proptest::prelude::*;
+
+use super::{Change, Closure, ClosureDiff, Kind, Member};
+use crate::model::StorePath;
+
+/// A closure of these names. The hash of a path depends on its name only by what stands before a slash.
+fn closure(names: &[&str]) -> Closure {
+    let member = |name: &&str| {
+        let (hash, name) = name.split_once('/').unwrap_or(("a", name));
+        let path = StorePath::parse(&format!("/nix/store/{}-{name}", hash.repeat(32))).unwrap();
+        Member { nar_size: Some(name.len() as u64), ..Member::bare(path) }
+    };
+    let members: Vec<Member> = names.iter().map(member).collect();
+    Closure::new(members[0].path.clone(), members)
+}
+
+fn diff(old: &[&str], new: &[&str]) -> (Vec<String>, usize) {
+    let d = ClosureDiff::between(&closure(old), &closure(new));
+    (d.changes.iter().map(Change::text).collect(), d.rebuilt)
+}
+
+#[test]
+fn versions_are_compared_by_name() {
+    let old = ["web-1.0", "gone-3", "same-1", "a/lib-2", "etc"];
+    let new = ["web-2.0", "new-7", "same-1", "b/lib-2", "b/etc"];
+    let (lines, rebuilt) = diff(&old, &new);
+    assert_eq!(lines, ["gone: removed 3", "new: added 7", "web: 1.0 → 2.0"]);
+    assert_eq!(rebuilt, 2, "lib and etc");
+}
+
+#[test]
+fn a_closure_does_not_differ_from_itself() {
+    let x = closure(&["web-1.0", "etc"]);
+    let d = ClosureDiff::between(&x, &x);
+    assert!(d.is_empty());
+    assert_eq!((d.summary(), d.changes, d.rebuilds), ("no change".to_owned(), vec![], vec![]));
+}
+
+#[test]
+fn several_versions_of_one_name() {
+    let (lines, _) = diff(&["ssl-1", "ssl-2"], &["ssl-2", "ssl-3"]);
+    assert_eq!(lines, ["ssl: 1 → 3"]);
+    let d = ClosureDiff::between(&closure(&["ssl-1", "ssl-2"]), &closure(&["ssl-2", "ssl-3"]));
+    assert_eq!((d.changes[0].kind, &d.changes[0].kept), (Kind::Upgraded, &vec!["2".to_owned()]));
+}
+
+#[test]
+fn outputs_are_one_package_and_a_hidden_growth_is_counted() {
+    let old = ["a/tool-1.0", "a/tool-1.0-man", "a/big-2"];
+    let new = ["a/tool-1.1", "a/tool-1.1-man", "a/tool-1.1-doc", "b/big-2"];
+    let d = ClosureDiff::between(&closure(&old), &closure(&new));
+    assert_eq!(d.changes.len(), 1);
+    assert_eq!((d.changes[0].paths, d.changes[0].growth()), ([2, 3], Some(12)));
+    assert_eq!((d.rebuilds[0].name.as_str(), d.rebuilds[0].kind), ("big", Kind::Rebuilt));
+}
+
+#[test]
+fn one_sided_knowledge_is_not_used() {
+    let with = |mut c: Closure| {
+        for m in &mut c.members {
+            m.package = super::Package::exact(m.path.name(), Some("font-100dpi"), "1");
+        }
+        c
+    };
+    let (old, new) = (|| closure(&["font-100dpi-1"]), || closure(&["b/font-100dpi-1"]));
+    let name = |d: &ClosureDiff| d.rebuilds.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+    assert_eq!(name(&ClosureDiff::between(&with(old()), &with(new()))), ["font-100dpi"]);
+    assert_eq!(name(&ClosureDiff::between(&with(old()), &new())), ["font"]);
+}
+
+fn any_closure() -> impl Strategy<Value = Closure> {
+    let name = ("[ab]", "(web|lib|ssl|etc)", "(-[0-3](\\.[0-2])?)?", "(-man|-dev)?");
+    let text = name.prop_map(|(h, n, v, o)| format!("{h}/{n}{v}{o}"));
+    proptest::collection::vec(text, 1..20)
+        .prop_map(|names| closure(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+fn mirrored(kind: Kind) -> Kind {
+    match kind {
+        Kind::Upgraded => Kind::Downgraded,
+        Kind::Downgraded => Kind::Upgraded,
+        Kind::Added => Kind::Removed,
+        Kind::Removed => Kind::Added,
+        same => same,
+    }
+}
+
+proptest! {
+    #[test]
+    fn with_itself_is_empty(a in any_closure()) {
+        let d = ClosureDiff::between(&a, &a);
+        prop_assert!(d.is_empty() && d.changes.is_empty() && d.rebuilds.is_empty());
+    }
+
+    #[test]
+    fn the_other_way_round_it_is_mirrored(a in any_closure(), b in any_closure()) {
+        let (there, back) = (ClosureDiff::between(&a, &b), ClosureDiff::between(&b, &a));
+        prop_assert_eq!(there.changes.len(), back.changes.len());
+        for (x, y) in there.changes.iter().zip(&back.changes) {
+            prop_assert_eq!((&x.name, &x.old, &x.new, x.kind), (&y.name, &y.new, &y.old, mirrored(y.kind)));
+            prop_assert_eq!(x.growth(), y.growth().map(|g| -g));
+        }
+        prop_assert_eq!(there.rebuilt, back.rebuilt);
+    }
+
+    #[test]
+    fn sizes_add_up(a in any_closure(), b in any_closure()) {
+        let d = ClosureDiff::between(&a, &b);
+        let growth: i64 = d.changes.iter().chain(&d.rebuilds).map(|c| c.growth().unwrap()).sum();
+        let [old, new] = d.bytes.unwrap();
+        prop_assert_eq!(growth, new.cast_signed() - old.cast_signed());
+        let paths = |i: usize| d.changes.iter().chain(&d.rebuilds).map(|c| c.paths[i]).sum::<usize>();
+        prop_assert_eq!((paths(0), paths(1)), (d.old_paths, d.new_paths));
+    }
+}

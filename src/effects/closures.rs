@@ -1,0 +1,176 @@
+//! Reads closures: from a local store's database, or by the `nix` command where that cannot be read.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::rooted::inside;
+use super::runner::{Cmd, Runner};
+use super::store_db::{DbError, StoreDb};
+use super::{files, path_infos};
+use crate::closure::{Closure, Package, diff};
+use crate::derivation::{Derivation, Header};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::model::StorePath;
+
+/// A derivation's file is not read beyond this.
+const LONGEST: u64 = 64 << 20;
+
+/// Closures of one store.
+pub struct Read {
+    /// In the order in which they were asked for.
+    pub closures: Vec<Closure>,
+    /// The database they were read from; `None` if Nix had to be asked.
+    pub db: Option<StoreDb>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Reads closures of the store under `root`.
+pub fn read(root: &Path, paths: &[&StorePath], runner: &Runner) -> Result<Read, Failure> {
+    match StoreDb::open(root).and_then(|db| Ok((db.graph(paths)?, db))) {
+        Ok(((graph, numbers), db)) => {
+            let closures = numbers.into_iter().map(|n| graph.closure(n)).collect();
+            Ok(Read { closures, db: Some(db), notes: Vec::new() })
+        }
+        Err(e @ DbError::Unregistered { .. }) => Err(Failure::refused(e.to_string()).hint(
+            "it may have been garbage collected, or lie in another store: nix path-info PATH asks Nix",
+        )),
+        Err(e @ (DbError::Unreadable { .. } | DbError::Damaged(_))) => {
+            let closures = paths.iter().map(|p| ask_nix(root, p, runner)).collect::<Result<_, _>>()?;
+            Ok(Read { closures, db: None, notes: vec![format!("{e}; `nix path-info` was asked instead")] })
+        }
+    }
+}
+
+fn ask_nix(root: &Path, path: &StorePath, runner: &Runner) -> Result<Closure, Failure> {
+    let mut cmd = Cmd::new("nix").args(["--extra-experimental-features", "nix-command", "path-info"]);
+    if root != Path::new("/") {
+        cmd = cmd.args(["--store", &format!("local?root={}", root.display())]);
+    }
+    let cmd = cmd.args(["--recursive", "--json", path.as_str()]);
+    let out = runner.run(&cmd).map_err(|e| {
+        Failure::refused(format!("listing what {} needs: {e}", path.short()))
+            .hint("is it in this store? It may have been garbage collected")
+    })?;
+    let text = out.text().map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
+    path_infos::closure_of(path, text)
+}
+
+/// A store whose derivations may tell what its paths are.
+pub struct Deriving<'a> {
+    /// Its database.
+    pub db: &'a StoreDb,
+    /// The directory under which it lies.
+    pub root: &'a Path,
+}
+
+/// Puts down what derivations say of the paths that differ. A derivation that is not there any more says nothing, one
+/// that cannot be read is an error.
+pub fn name_exactly(closures: [&mut Closure; 2], stores: [Option<Deriving<'_>>; 2]) -> Result<(), Failure> {
+    let [old, new] = closures;
+    let only = diff::differing(old, new).map(|side| side.iter().map(|m| m.path.clone()).collect::<Vec<_>>());
+    for ((closure, paths), store) in [old, new].into_iter().zip(&only).zip(stores) {
+        let Some(store) = store else { continue };
+        let packages = store.packages(paths)?;
+        let mut named = paths.iter().zip(packages).peekable();
+        for member in &mut closure.members {
+            if let Some((_, package)) = named.next_if(|(path, _)| **path == member.path) {
+                member.package = package;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The same for every path of one closure.
+pub fn name_all(closure: &mut Closure, store: &Deriving<'_>) -> Result<(), Failure> {
+    let paths: Vec<StorePath> = closure.members.iter().map(|m| m.path.clone()).collect();
+    for (member, package) in closure.members.iter_mut().zip(store.packages(&paths)?) {
+        member.package = package;
+    }
+    Ok(())
+}
+
+impl Deriving<'_> {
+    fn packages(&self, paths: &[StorePath]) -> Result<Vec<Option<Package>>, Failure> {
+        let derivers: Vec<Option<StorePath>> =
+            paths.iter().map(|p| self.db.deriver(p)).collect::<Result<_, _>>().map_err(|e| failure(&e))?;
+        let known = parallel(paths, &derivers, self.root)?;
+        let again = |(path, said): (&StorePath, Said)| match said {
+            Said::Gone => self.another(path),
+            said => Ok(said.package()),
+        };
+        paths.iter().zip(known).map(again).collect()
+    }
+
+    /// From any derivation that has this path as an output: the noted one is not there any more.
+    fn another(&self, path: &StorePath) -> Result<Option<Package>, Failure> {
+        for derivation in self.db.derivers(path).map_err(|e| failure(&e))? {
+            match ask(self.root, path, &derivation)? {
+                Said::Gone => {}
+                said => return Ok(said.package()),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn failure(e: &DbError) -> Failure {
+    Failure::refused(e.to_string())
+}
+
+/// What a derivation says of one of its outputs.
+enum Said {
+    /// The derivation is not there.
+    Gone,
+    /// It names no version.
+    Nothing,
+    /// What it is.
+    Is(Package),
+}
+
+impl Said {
+    fn package(self) -> Option<Package> {
+        if let Self::Is(package) = self { Some(package) } else { None }
+    }
+}
+
+/// Reads many derivations, on two threads: most of the time goes into opening files.
+fn parallel(paths: &[StorePath], derivers: &[Option<StorePath>], root: &Path) -> Result<Vec<Said>, Failure> {
+    let read = |paths: &[StorePath], derivers: &[Option<StorePath>]| {
+        let one = |(path, deriver): (&StorePath, &Option<StorePath>)| match deriver {
+            Some(deriver) => ask(root, path, deriver),
+            None => Ok(Said::Gone),
+        };
+        paths.iter().zip(derivers).map(one).collect::<Result<Vec<_>, Failure>>()
+    };
+    let half = paths.len() / 2;
+    let (first, second) = thread::scope(|scope| {
+        let other = scope.spawn(|| read(&paths[half..], &derivers[half..]));
+        (read(&paths[..half], &derivers[..half]), other.join())
+    });
+    let second = second.map_err(|_| Failure::new(Exit::Internal, "reading derivations panicked"))?;
+    let mut all = first?;
+    all.extend(second?);
+    Ok(all)
+}
+
+/// The derivation of this path; `None`: its file is not there.
+pub fn derivation(root: &Path, path: &StorePath) -> Result<Option<Derivation>, Failure> {
+    let file = inside(root, path.as_path());
+    let bytes = files::read_bytes(&file, LONGEST).map_err(|e| Failure::refused(e.to_string()))?;
+    let damaged = |e| Failure::refused(format!("the derivation {} is damaged: {e}", file.display()));
+    bytes.map(|b| Derivation::from_vec(b).map_err(damaged)).transpose()
+}
+
+fn ask(root: &Path, path: &StorePath, deriver: &StorePath) -> Result<Said, Failure> {
+    let file: PathBuf = inside(root, deriver.as_path());
+    let bytes = files::read_bytes(&file, LONGEST).map_err(|e| Failure::refused(e.to_string()))?;
+    let Some(bytes) = bytes else { return Ok(Said::Gone) };
+    let header = Header::scan(&bytes)
+        .map_err(|e| Failure::refused(format!("the derivation {} is damaged: {e}", file.display())))?;
+    let version = header.version.as_deref();
+    let package = version.and_then(|v| Package::exact(path.name(), header.pname.as_deref(), v));
+    Ok(package.map_or(Said::Nothing, Said::Is))
+}
