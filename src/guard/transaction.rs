@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::snapshot::{self, manifest_of};
-use super::switch_end::{self, Judged};
+use super::switch_end::{self, Judged, LOCKED};
 use super::{Evidence, Options, Outcome, Reason, Record, State, UnitLog};
 use crate::effects::machine::{Action, Ask, Fault, Machine, Signal, Snapshot, SwitchEnd, SwitchHow};
 use crate::exit::Exit;
@@ -16,9 +16,6 @@ use crate::report::event::Event;
 const LOG_LINES: usize = 50;
 /// Time beyond a state's own limit before the dead man's timer calls it hung.
 const MARGIN: Duration = Duration::from_secs(60);
-
-/// A switch script's status when another one holds the switch lock: EAGAIN.
-const LOCKED: i32 = 11;
 
 /// A transaction being run.
 pub struct Transaction<'m> {
@@ -178,16 +175,18 @@ impl<'m> Transaction<'m> {
     }
 
     /// Runs a switch script. One that finds the switch lock taken is run again once it is free: somebody else's
-    /// `dry-activate` takes it too.
+    /// `dry-activate` takes it too, and may have let it go before we look.
     pub(super) fn switch(&mut self, system: &StorePath, action: Action) -> Result<SwitchEnd, Fault> {
         let limit = self.options().switch.duration();
         let deadline = self.m.now().plus(limit);
+        let mut first = true;
         loop {
             let end = self.m.switch(system, action, limit)?;
-            let locked = end.how == SwitchHow::Exited(LOCKED) && self.m.foreign_switch()?;
+            let locked = end.how == SwitchHow::Exited(LOCKED) && (self.m.foreign_switch()? || first);
             if !locked || !self.lock_is_free(deadline)? {
                 return Ok(end);
             }
+            first = false;
         }
     }
 
