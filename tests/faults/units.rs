@@ -86,15 +86,6 @@ pub fn rows() -> Vec<Row> {
             ));
             s.ends(&["--soak", "1s"], 0, &["check slow passes"])
         }),
-        row("user-unit", "a user's unit that fails", "probing", |s| {
-            s.good();
-            let running = s.start(&["--soak", "4s"]);
-            s.at("probing");
-            s.machine.exec(
-                "systemd-run --quiet --uid=deploy --unit=of-a-user --slice=user.slice /bin/sleep 1 || true",
-            );
-            Some(running.end().expect(0, &["committed"]).code)
-        }),
     ]
 }
 
