@@ -215,6 +215,17 @@ impl<'m> Transaction<'m> {
     /// Ends as [`Stop::Superseded`] if somebody else has switched: waits until no foreign switch runs, then compares
     /// what runs and the profile with what we left (DESIGN rule 3).
     pub(super) fn superseded(&mut self) -> Result<(), Stop> {
+        let proving = matches!(self.rec.state, State::Probing | State::Soaking | State::Committing);
+        self.compare(proving)
+    }
+
+    /// The same on the way back: a machine that runs the previous system may have been put back by a guard that could
+    /// not write so before it died, and to put it back again takes nothing from anybody.
+    pub(super) fn superseded_meanwhile(&mut self) -> Result<(), Stop> {
+        self.compare(false)
+    }
+
+    fn compare(&mut self, proving: bool) -> Result<(), Stop> {
         let deadline = self.m.now().plus(self.options().switch.duration());
         if !self.lock_is_free(deadline)? {
             return Err(Stop::Superseded("its switch script is still running".to_owned()));
@@ -223,7 +234,6 @@ impl<'m> Transaction<'m> {
         let ours = [&self.rec.previous, &self.rec.spec.activate];
         let profile_is_ours = now.profile == self.rec.start.profile
             || (self.rec.installing && now.profile.as_ref().is_some_and(|g| g.path == self.rec.candidate));
-        let proving = matches!(self.rec.state, State::Probing | State::Soaking | State::Committing);
         let running_is_ours = if proving { now.running == *ours[1] } else { ours.contains(&&now.running) };
         if running_is_ours && profile_is_ours {
             return Ok(());
