@@ -4,6 +4,8 @@
 pub mod doctor_text;
 pub mod event;
 #[cfg(feature = "operator")]
+pub mod health_text;
+#[cfg(feature = "operator")]
 pub mod history_text;
 #[cfg(feature = "operator")]
 pub mod human;
@@ -15,3 +17,7 @@ pub mod plan_text;
 pub mod reporter;
 #[cfg(feature = "operator")]
 pub mod status_text;
+
+#[cfg(test)]
+#[cfg(feature = "operator")]
+mod tests;
