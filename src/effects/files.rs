@@ -19,13 +19,31 @@ pub fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error + '_ {
 
 /// A text file's content; `None` if there is no such file. Anything else that hinders reading is an error.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
-    let text = read_bytes(path, limit)?.map(String::from_utf8).transpose();
+    to_text(path, read_bytes(path, limit)?)
+}
+
+/// The same for a file of our own: a link that somebody put in its place is not followed.
+pub fn read_own_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    to_text(path, read_own(path, limit)?)
+}
+
+fn to_text(path: &Path, bytes: Option<Vec<u8>>) -> io::Result<Option<String>> {
+    let text = bytes.map(String::from_utf8).transpose();
     text.map_err(|e| at(path)(io::Error::new(ErrorKind::InvalidData, e)))
 }
 
 /// The same for a file that may hold anything.
 pub fn read_bytes(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
+    read(path, limit, &mut File::options())
+}
+
+/// The same for a file of our own: a link that somebody put in its place is not followed.
+pub fn read_own(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    read(path, limit, File::options().custom_flags(no_follow()))
+}
+
+fn read(path: &Path, limit: u64, options: &mut OpenOptions) -> io::Result<Option<Vec<u8>>> {
+    let file = match options.read(true).open(path) {
         Ok(f) => f,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(at(path)(e)),
@@ -174,6 +192,7 @@ mod tests {
         assert!(Lock::try_take(&link).is_err());
         std::os::unix::fs::symlink(dir.path(), dir.path().join("state")).unwrap();
         assert!(make_dir(&dir.path().join("state"), 0o700).is_err());
+        assert!(read_own(&link, 10).is_err() && read_own_text(&link, 10).is_err());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     }
 
