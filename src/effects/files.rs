@@ -106,18 +106,20 @@ pub fn append_line(path: &Path, line: &str, mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(mode).custom_flags(no_follow());
     let mut file = options.open(path).map_err(at(path))?;
-    let torn = match file.seek(SeekFrom::End(-1)) {
+    let (torn, new) = match file.seek(SeekFrom::End(-1)) {
         Ok(_) => {
             let mut last = [0];
             file.read_exact(&mut last).map_err(at(path))?;
-            last != *b"\n"
+            (last != *b"\n", false)
         }
         // An empty file has no last byte.
-        Err(e) if e.kind() == ErrorKind::InvalidInput => false,
+        Err(e) if e.kind() == ErrorKind::InvalidInput => (false, true),
         Err(e) => return Err(at(path)(e)),
     };
     let text = format!("{}{line}\n", if torn { "\n" } else { "" });
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(at(path))
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(at(path))?;
+    // A file that was new may else be gone after a power cut, whatever it holds.
+    if new { sync_dir(path.parent().unwrap_or(path)) } else { Ok(()) }
 }
 
 /// Points a symbolic link somewhere, in one step.

@@ -55,6 +55,12 @@ pub fn rows() -> Vec<Row> {
             "ok.service",
             "[Service]\nExecStart=/bin/true",
         ),
+        good(
+            "service-starts-slowly",
+            "a service that takes five seconds to start",
+            "ok.service",
+            "[Service]\nExecStartPre=/bin/sleep 5\nExecStart=/bin/sleep infinity",
+        ),
         good("oneshot", "a oneshot", "ok.service", "[Service]\nType=oneshot\nExecStart=/bin/true"),
         good("timer", "a timer", "ok.timer", "[Timer]\nOnCalendar=hourly\nUnit=web.service"),
         good(
