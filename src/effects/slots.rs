@@ -29,7 +29,7 @@ pub enum SlotsError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// Neither slot is whole, which no crash of ours can cause.
-    #[error("{}: neither of its two records is readable", .0.display())]
+    #[error("{}: neither of its two records is readable. See what the machine runs and boots, then move it away", .0.display())]
     Unreadable(PathBuf),
     /// The content does not fit.
     #[error("a record of {0} bytes does not fit")]
