@@ -24,10 +24,14 @@ mod refusals;
 mod rollbacks;
 #[path = "faults/scene.rs"]
 mod scene;
+#[path = "faults/strangers.rs"]
+mod strangers;
 #[path = "faults/table.rs"]
 mod table;
 #[path = "faults/units.rs"]
 mod units;
+#[path = "faults/users.rs"]
+mod users;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -79,9 +83,11 @@ fn main() {
     let rows = [
         refusals::rows(),
         units::rows(),
+        users::rows(),
         checks::rows(),
         links::rows(),
         others::rows(),
+        strangers::rows(),
         disks::rows(),
         rollbacks::rows(),
         records::rows(),

@@ -7,11 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nqd::deploy::Plan;
+use nqd::effects::gather::{read_described, read_gathered};
+use nqd::effects::this_machine::Request;
+use nqd::failure::Failure;
 use nqd::guard::protocol::Reply;
 use nqd::guard::{Bans, Evidence, Frozen, Record, Spec};
 use nqd::health::Manifest;
-use nqd::model::StorePath;
 use nqd::model::text::printable;
+use nqd::model::{Address, BootId, HostName, StorePath, TxId, UnitName};
 use nqd::nix::internal_json::Watch;
 use nqd::nix::{FlakeHost, FlakeRef};
 use proptest::prelude::*;
@@ -24,8 +27,12 @@ fn seed(name: &str) -> String {
     fs::read_to_string(formats("v1").join(name)).unwrap()
 }
 
-/// Parses a text as what a file of this name holds; the error, if any.
+/// Parses a text as what a file of this name holds; the error as it is shown, if any.
 fn parse(name: &str, text: &str) -> Result<(), String> {
+    read(name, text).map_err(|e| Failure::refused(e).what)
+}
+
+fn read(name: &str, text: &str) -> Result<(), String> {
     fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<(), String> {
         serde_json::from_str::<T>(text).map(drop).map_err(|e| e.to_string())
     }
@@ -38,6 +45,11 @@ fn parse(name: &str, text: &str) -> Result<(), String> {
         "spec.json" => json::<Spec>(text),
         "replies.jsonl" => text.lines().try_for_each(json::<Reply>),
         "events.jsonl" => text.lines().try_for_each(json::<nqd::report::event::Line>),
+        "requests.jsonl" => text.lines().try_for_each(json::<Request>),
+        "gathered.txt" => {
+            read_gathered(text).map(drop).map_err(|e| e.what)?;
+            read_described(text).map(drop).map_err(|e| e.what)
+        }
         "nix-log.txt" => {
             let mut watch = Watch::default();
             text.lines().for_each(|line| {
@@ -106,7 +118,7 @@ fn edited(text: &str, edits: &[(prop::sample::Index, usize, Vec<u8>)]) -> String
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     "journal.json",
     "history.jsonl",
     "manifest.json",
@@ -116,16 +128,115 @@ const FILES: [&str; 9] = [
     "replies.jsonl",
     "events.jsonl",
     "nix-log.txt",
+    "requests.jsonl",
+    "gathered.txt",
 ];
+
+/// Bad inputs that are worth keeping: one a line, of the file that stands before the first space.
+fn bad_inputs() -> Vec<(String, String)> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds/files.txt");
+    let text = fs::read_to_string(file).unwrap();
+    let of_line = |l: &str| {
+        let (name, input) = l.split_once(' ').unwrap();
+        (name.to_owned(), serde_json::from_str::<String>(input).unwrap())
+    };
+    text.lines().filter(|l| !l.starts_with('#')).map(of_line).collect()
+}
+
+/// Of every file: something to begin with.
+fn seeds() -> Vec<(String, String)> {
+    let good = FILES.iter().map(|name| ((*name).to_owned(), seed(name)));
+    good.chain(bad_inputs()).collect()
+}
+
+#[test]
+fn bad_inputs_that_were_kept_give_clear_errors() {
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, input) in bad_inputs() {
+        let error = parse(&name, &input).expect_err(&input);
+        assert!(!error.trim().is_empty() && error.len() < 2000, "{name}, {input:?}: {error}");
+        seen.insert(name);
+    }
+    // Of Nix's log nothing is an error: what is not understood is a message.
+    let missing: Vec<_> = FILES.iter().filter(|f| **f != "nix-log.txt" && !seen.contains(**f)).collect();
+    assert!(missing.is_empty(), "no bad input is kept for {missing:?}");
+}
+
+#[test]
+fn huge_and_deep_inputs_give_short_errors() {
+    let deep = "[".repeat(200_000);
+    let objects = r#"{"a":"#.repeat(200_000);
+    for name in FILES {
+        // Every text, in turn, is much longer than it may be.
+        let seed = seed(name);
+        let huge = "x".repeat(4 << 20);
+        let long = seed.replace(": \"", ":\"").replacen(":\"", &format!(":\"{huge}"), 1);
+        let deep_line = format!("@nix {deep}");
+        for input in [deep.clone(), objects.clone(), deep_line, long, huge.clone(), huge + "\t"] {
+            if let Err(error) = parse(name, &input) {
+                assert!(error.len() < 10_000, "{name}: {} bytes of error", error.len());
+            }
+        }
+    }
+}
+
+/// What a word of these kinds is parsed to, as text again.
+fn word(kind: &str, text: &str) -> Result<String, String> {
+    match kind {
+        "store-path" => StorePath::parse(text).map(|p| p.to_string()).map_err(|e| e.to_string()),
+        "host" => HostName::parse(text).map(|h| h.to_string()).map_err(|e| e.to_string()),
+        "flake-host" => {
+            let here = FlakeRef::parse(".").unwrap();
+            FlakeHost::parse(text, &here).map(|h| h.to_string()).map_err(|e| e.to_string())
+        }
+        "address" => Address::parse(text).map(|a| a.destination()).map_err(|e| e.to_string()),
+        "unit" => UnitName::parse(text).map(|u| u.to_string()).map_err(|e| e.to_string()),
+        "transaction" => TxId::parse(text).map(|t| t.to_string()).map_err(|e| e.to_string()),
+        "boot" => BootId::parse(text).map(|b| b.to_string()).map_err(|e| e.to_string()),
+        other => panic!("nobody knows the word {other}"),
+    }
+}
+
+const WORDS: [&str; 7] = ["store-path", "host", "flake-host", "address", "unit", "transaction", "boot"];
+
+#[test]
+fn words_that_must_not_be_taken() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seeds/words.txt");
+    let text = fs::read_to_string(file).unwrap();
+    for line in text.lines().filter(|l| !l.starts_with('#')) {
+        let text: String = serde_json::from_str(line).unwrap();
+        for kind in WORDS {
+            let error = word(kind, &text).expect_err(&text);
+            assert!(printable(&error, false) == error && error.len() < 2000, "{kind} {text:?}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn an_address_in_a_plan_is_one() {
+    let plan = |host: &str| seed("plan.json").replace("10.231.1.2", host);
+    assert!(parse("plan.json", &plan("web.example.org")).is_ok());
+    for evil in ["-oProxyCommand=reboot", "a b", "a\\u001b[2J", "root@a"] {
+        assert!(parse("plan.json", &plan(evil)).is_err(), "{evil}");
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn damaged_files_are_values_or_clear_errors(which in 0..FILES.len(), edits in edits()) {
-        let name = FILES[which];
-        if let Err(error) = parse(name, &edited(&seed(name), &edits)) {
+    fn damaged_files_are_values_or_clear_errors(which in any::<prop::sample::Index>(), edits in edits()) {
+        let (name, seed) = which.get(&seeds()).clone();
+        if let Err(error) = parse(&name, &edited(&seed, &edits)) {
             prop_assert!(!error.is_empty() && error.len() < 2000, "{name}: {} bytes of error", error.len());
+        }
+    }
+
+    #[test]
+    fn words_are_taken_as_they_are_or_not_at_all(kind in 0..WORDS.len(), text in any::<String>()) {
+        match word(WORDS[kind], &text) {
+            Ok(taken) => prop_assert!(printable(&taken, false) == taken && !taken.starts_with('-'), "{:?}", taken),
+            Err(error) => prop_assert!(error.len() < 2000 && printable(&error, false) == error, "{:?}", error),
         }
     }
 
@@ -160,8 +271,14 @@ fn a_log_without_end_needs_no_memory_without_end() {
     let mut watch = Watch::default();
     for id in 0..100_000 {
         watch.line(&format!(
-            r#"@nix {{"action":"start","id":{id},"level":3,"type":105,"text":"x","fields":[]}}"#
+            r#"@nix {{"action":"start","id":{id},"level":3,"type":100,"text":"x","fields":[]}}"#
+        ));
+        watch.line(&format!(
+            r#"@nix {{"action":"result","id":{id},"type":105,"fields":[{0},{0}]}}"#,
+            u64::MAX
         ));
     }
-    assert!(watch.activities() <= 65_536);
+    let (activities, numbers) = watch.remembered();
+    assert!(activities <= 65_536 && numbers <= 65_536, "{activities} activities, {numbers} numbers");
+    assert_eq!(watch.bytes(), u64::MAX, "no sum is too large");
 }

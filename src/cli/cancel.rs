@@ -4,6 +4,7 @@ use super::flags::OneHost;
 use crate::app::App;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::model::text::printable;
 
 /// Has the transaction that runs on a machine rolled back now.
 #[derive(Debug, clap::Args)]
@@ -18,7 +19,7 @@ impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
         let (name, target) = self.one.meet(app)?;
         let said = target.cancel(&app.operator)?;
-        app.reporter.print(&format!("{name}: {said}"));
+        app.reporter.print(&format!("{name}: {}", printable(&said, false)));
         Ok(Exit::Ok)
     }
 }

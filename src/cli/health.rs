@@ -9,10 +9,8 @@ use crate::effects::files;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::health::examination::Examination;
-use crate::health::{CheckReport, Level, Standing};
-use crate::model::text::printable;
-use crate::report::junit;
-use crate::report::reporter::{Form, print};
+use crate::report::reporter::{Form, print_json};
+use crate::report::{health_text, junit};
 
 /// Runs the health checks that the running system declares, now, and says by the exit code how it is: 0 healthy,
 /// 10 degraded, 25 unhealthy, 22 not known.
@@ -43,38 +41,10 @@ impl Args {
             files::write_durable(file, junit::render(&examination).as_bytes(), 0o644).map_err(usage)?;
         }
         if app.reporter.form() == Form::Json {
-            print(text.trim());
+            print_json(text.trim());
         } else {
-            app.reporter.print(&render(&examination));
+            app.reporter.print(&health_text::render(&examination));
         }
         Ok(examination.verdict)
     }
-}
-
-fn render(examination: &Examination) -> String {
-    let verdict = match examination.verdict {
-        Exit::Ok => console::style("healthy").green(),
-        Exit::Degraded => console::style("degraded").yellow(),
-        Exit::Inconclusive => console::style("not known").red(),
-        _ => console::style("unhealthy").red(),
-    };
-    let lines = examination.checks.iter().map(line);
-    let head = format!("{}: {verdict}; runs {}", examination.host, examination.system.short());
-    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
-}
-
-fn line(check: &CheckReport) -> String {
-    let mark = match check.standing {
-        Standing::Passing => console::style("pass   ").green(),
-        Standing::Failing => console::style("FAIL   ").red(),
-        Standing::Unknown => console::style("UNKNOWN").red(),
-        Standing::Skipped => console::style("skipped").yellow(),
-        Standing::Pending => console::style("pending").yellow(),
-    };
-    let level = match check.level {
-        Level::Required => "",
-        Level::Wanted => " (wanted)",
-        Level::Info => " (info)",
-    };
-    format!("  {mark} {}{level}: {}", check.name, printable(&check.message, false))
 }

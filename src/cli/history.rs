@@ -5,9 +5,10 @@ use crate::app::App;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::Evidence;
+use crate::model::text::printable;
 use crate::report::event::Event;
 use crate::report::history_text;
-use crate::report::reporter::{Form, print};
+use crate::report::reporter::{Form, print_json};
 
 /// Shows the transactions of a machine, as it recorded them.
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ impl Args {
         }
         if app.reporter.form() == Form::Json {
             for line in &lines {
-                print(line);
+                print_json(line);
             }
             return Ok(Exit::Ok);
         }
@@ -43,7 +44,10 @@ impl Args {
         for line in &lines {
             match serde_json::from_str::<Evidence>(line) {
                 Ok(evidence) => app.reporter.print(&history_text::render(&evidence)),
-                Err(e) => app.reporter.print(&format!("a record of another version ({e})")),
+                Err(e) => {
+                    let what = format!("a record of another version ({e})");
+                    app.reporter.print(&printable(&what, false));
+                }
             }
         }
         Ok(Exit::Ok)

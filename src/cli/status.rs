@@ -7,7 +7,7 @@ use crate::effects::gather::Purpose;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::model::HostName;
-use crate::report::reporter::{Form, print};
+use crate::report::reporter::{Form, print_json};
 use crate::report::status_text;
 
 /// Shows what a machine runs, what it boots next, its last transaction, and whether one is running.
@@ -55,7 +55,7 @@ fn show(app: &App, name: &HostName, target: &dyn crate::effects::target::Target)
             "boots": facts.triple.boot_default, "diverged": facts.triple.diverged(&facts.profile_specialisations),
             "running": status.is_some_and(|s| s.alive), "transaction": status.and_then(|s| s.record.as_ref()),
         });
-        print(&value.to_string());
+        print_json(&value.to_string());
     } else {
         app.reporter.print(&status_text::render(name.as_str(), &facts));
     }

@@ -120,7 +120,7 @@ impl Copying {
         let roots = [&candidate.described.path, &guard.path].into_iter().filter(|p| missing.contains(p));
         Self {
             roots: roots.cloned().collect(),
-            bytes: lacking.iter().map(|p| p.nar_size).sum(),
+            bytes: lacking.iter().map(|p| p.nar_size).fold(0, u64::saturating_add),
             paths: lacking.into_iter().map(|p| p.path.clone()).collect(),
         }
     }
@@ -211,7 +211,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan, Failure> {
         guard: facts.guard.path.clone(),
         start: target.triple.clone(),
         boot_id: target.boot_id.clone(),
-        closure_bytes: candidate.closure.iter().map(|p| p.nar_size).sum(),
+        closure_bytes: candidate.closure.iter().map(|p| p.nar_size).fold(0, u64::saturating_add),
         copy,
         diff: diff(facts),
         gates: gates(target.running.manifest.as_deref(), activated.manifest.as_deref(), request)?,

@@ -19,13 +19,31 @@ pub fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error + '_ {
 
 /// A text file's content; `None` if there is no such file. Anything else that hinders reading is an error.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
-    let text = read_bytes(path, limit)?.map(String::from_utf8).transpose();
+    to_text(path, read_bytes(path, limit)?)
+}
+
+/// The same for a file of our own: a link that somebody put in its place is not followed.
+pub fn read_own_text(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    to_text(path, read_own(path, limit)?)
+}
+
+fn to_text(path: &Path, bytes: Option<Vec<u8>>) -> io::Result<Option<String>> {
+    let text = bytes.map(String::from_utf8).transpose();
     text.map_err(|e| at(path)(io::Error::new(ErrorKind::InvalidData, e)))
 }
 
 /// The same for a file that may hold anything.
 pub fn read_bytes(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
+    read(path, limit, &mut File::options())
+}
+
+/// The same for a file of our own: a link that somebody put in its place is not followed.
+pub fn read_own(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    read(path, limit, File::options().custom_flags(no_follow()))
+}
+
+fn read(path: &Path, limit: u64, options: &mut OpenOptions) -> io::Result<Option<Vec<u8>>> {
+    let file = match options.read(true).open(path) {
         Ok(f) => f,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(at(path)(e)),
@@ -88,18 +106,20 @@ pub fn append_line(path: &Path, line: &str, mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(mode).custom_flags(no_follow());
     let mut file = options.open(path).map_err(at(path))?;
-    let torn = match file.seek(SeekFrom::End(-1)) {
+    let (torn, new) = match file.seek(SeekFrom::End(-1)) {
         Ok(_) => {
             let mut last = [0];
             file.read_exact(&mut last).map_err(at(path))?;
-            last != *b"\n"
+            (last != *b"\n", false)
         }
         // An empty file has no last byte.
-        Err(e) if e.kind() == ErrorKind::InvalidInput => false,
+        Err(e) if e.kind() == ErrorKind::InvalidInput => (false, true),
         Err(e) => return Err(at(path)(e)),
     };
     let text = format!("{}{line}\n", if torn { "\n" } else { "" });
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(at(path))
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).map_err(at(path))?;
+    // A file that was new may else be gone after a power cut, whatever it holds.
+    if new { sync_dir(path.parent().unwrap_or(path)) } else { Ok(()) }
 }
 
 /// Points a symbolic link somewhere, in one step.
@@ -174,6 +194,7 @@ mod tests {
         assert!(Lock::try_take(&link).is_err());
         std::os::unix::fs::symlink(dir.path(), dir.path().join("state")).unwrap();
         assert!(make_dir(&dir.path().join("state"), 0o700).is_err());
+        assert!(read_own(&link, 10).is_err() && read_own_text(&link, 10).is_err());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     }
 

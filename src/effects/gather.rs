@@ -270,7 +270,7 @@ pub fn read_gathered(text: &str) -> Result<TargetFacts, Failure> {
             .collect(),
         generations: generations(&report)?,
         closure: report.closure()?,
-        free: report.one("free-kib").and_then(|n| n.parse::<u64>().ok()).map(|kib| kib * 1024),
+        free: report.one("free-kib").and_then(|n| n.parse::<u64>().ok()).map(|kib| kib.saturating_mul(1024)),
         status,
         running,
     })

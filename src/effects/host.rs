@@ -112,6 +112,10 @@ impl Target for Host {
     }
 
     fn confirm(&self, id: &TxId, token: &str, time: Duration) -> Result<(), Failure> {
+        // The target said it, and it becomes part of a script.
+        if !token.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Failure::new(Exit::Internal, "the target's confirmation token is none"));
+        }
         let script = format!("exec {} confirm {id} <<'nqd-end'\n{token}\nnqd-end\n", layout::GUARD);
         granted(&self.transport.run_fresh(&script, time)?).map(drop)
     }
@@ -222,5 +226,20 @@ fn lines<'a>(on_line: &'a mut OnLine<'_>) -> impl FnMut(Stream, &str) + 'a {
         if stream == Stream::Out && listening {
             listening = on_line(line);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::runner::Runner;
+    use crate::effects::transport::Escalate;
+
+    #[test]
+    fn a_token_cannot_add_words_to_a_script() {
+        let here = Host::new(Transport::new(Runner::default(), Place::Here, Escalate::No, None, false));
+        let id = TxId::new("2026-11-22T06:03:01Z", [1, 2, 3]);
+        let failure = here.confirm(&id, "x\nnqd-end\nreboot\n", Duration::from_secs(5)).unwrap_err();
+        assert!(failure.what.contains("token is none"), "{failure}");
     }
 }

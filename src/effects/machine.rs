@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::{Ban, Evidence, Record};
 use crate::health::{Check, CheckName, CheckReport, ProbeResult, Units};
+use crate::model::text::short;
 use crate::model::{BootId, BootTime, Described, StorePath, Triple, TxId, UnitName};
 use crate::report::event::Event;
 
@@ -27,7 +28,7 @@ pub struct Fault {
 impl Fault {
     /// `what` was tried and `why` happened.
     pub fn new(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        Self { what: what.into(), why: why.to_string() }
+        Self { what: what.into(), why: short(why.to_string()) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A file of two slots that are written in turn, in place: after any crash one of them holds the last or the last
 //! but one content, whole. Writing needs no free space, because both slots were filled when the file was made.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub enum SlotsError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// Neither slot is whole, which no crash of ours can cause.
-    #[error("{}: neither of its two records is readable", .0.display())]
+    #[error("{}: neither of its two records is readable. See what the machine runs and boots, then move it away", .0.display())]
     Unreadable(PathBuf),
     /// The content does not fit.
     #[error("a record of {0} bytes does not fit")]
@@ -72,11 +72,7 @@ impl Slots {
     }
 
     fn newest(&self) -> Result<Option<(u64, Vec<u8>)>, SlotsError> {
-        let bytes = match fs::read(&self.path) {
-            Ok(b) => b,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(files::at(&self.path)(e).into()),
-        };
+        let Some(bytes) = files::read_own(&self.path, 2 * SLOT as u64)? else { return Ok(None) };
         let slot = |i: usize| parse(bytes.get(i * SLOT..).unwrap_or_default());
         match (slot(0), slot(1)) {
             (Slot::Whole { sequence: a, payload: pa }, Slot::Whole { sequence: b, payload: pb }) => {
@@ -137,6 +133,8 @@ fn checksum(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -194,6 +192,18 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         let (_dir, slots) = slots();
         assert!(matches!(slots.write(&vec![b'x'; SLOT]), Err(SlotsError::TooLarge(_))));
+    }
+
+    #[test]
+    fn a_journal_of_any_size_takes_no_more_memory() {
+        let (dir, slots) = slots();
+        slots.write(b"x").unwrap();
+        // Larger than any memory, and without a block on disk.
+        OpenOptions::new().write(true).open(&slots.path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(slots.read().unwrap().unwrap(), b"x");
+        let link = Slots::at(dir.path().join("link"));
+        std::os::unix::fs::symlink(&slots.path, &link.path).unwrap();
+        assert!(link.read().is_err(), "a link was followed");
     }
 
     proptest! {

@@ -130,7 +130,7 @@ pub fn boot_files() -> io::Result<BootFiles> {
     found.efi_one_shot = efi_variable("LoaderEntryOneShot")?;
     found.efi_default = efi_variable("LoaderEntryDefault")?;
     let path = layout::state("boot.json");
-    if let Some(text) = read_text(&path, LIMIT)? {
+    if let Some(text) = files::read_own_text(&path, LIMIT)? {
         let record: BootRecord = serde_json::from_str(&text).map_err(invalid(&path))?;
         found.record = Some(record.system);
     }

@@ -31,7 +31,7 @@ impl Transaction<'_> {
                 Err(fault) => self.notes.push(fault.to_string()),
             }
         }
-        match self.superseded() {
+        match self.superseded_meanwhile() {
             Err(Stop::Superseded(found)) => {
                 return self.finish(State::Superseded, Some(Reason::ForeignSwitch { found }), false);
             }

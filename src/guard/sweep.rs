@@ -295,3 +295,18 @@ fn only_what_was_shown_to_be_bad_is_banned() {
     assert_eq!(deploy(&mut m, Options { force: true, ..Options::default() }).state, State::Committed);
     assert!(m.bans.admit(&path('b')).is_ok());
 }
+
+#[test]
+fn a_rollback_that_could_not_be_written_is_finished_as_one() {
+    // The guard put the machine back, could write nothing of it, and died: the journal still says `soaking`.
+    let mut m = FakeMachine::new(System::good(), System::good());
+    let record = m.planned(&path('b'), Options::default());
+    let (a, b) = (path('a'), path('b'));
+    let taken = super::snapshot::take(&mut m, &crate::health::Manifest::default(), &a, &b, |_, _| {
+        Ok::<(), crate::effects::machine::Fault>(())
+    });
+    m.snapshot = Some(taken.unwrap());
+    let record = Record { state: State::Soaking, activated: true, ..record };
+    let outcome = recovery::recover(&mut m, record).unwrap();
+    assert_eq!((outcome.state, outcome.runs), (State::RolledBack, a));
+}

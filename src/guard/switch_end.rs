@@ -3,6 +3,9 @@
 use super::Reason;
 use crate::effects::machine::{SwitchEnd, SwitchHow};
 
+/// A switch script's status when another one holds the switch lock: EAGAIN.
+pub const LOCKED: i32 = 11;
+
 /// What to do after the candidate's `test`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Judged {

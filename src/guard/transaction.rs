@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::snapshot::{self, manifest_of};
-use super::switch_end::{self, Judged};
+use super::switch_end::{self, Judged, LOCKED};
 use super::{Evidence, Options, Outcome, Reason, Record, State, UnitLog};
 use crate::effects::machine::{Action, Ask, Fault, Machine, Signal, Snapshot, SwitchEnd, SwitchHow};
 use crate::exit::Exit;
@@ -16,9 +16,6 @@ use crate::report::event::Event;
 const LOG_LINES: usize = 50;
 /// Time beyond a state's own limit before the dead man's timer calls it hung.
 const MARGIN: Duration = Duration::from_secs(60);
-
-/// A switch script's status when another one holds the switch lock: EAGAIN.
-const LOCKED: i32 = 11;
 
 /// A transaction being run.
 pub struct Transaction<'m> {
@@ -178,16 +175,18 @@ impl<'m> Transaction<'m> {
     }
 
     /// Runs a switch script. One that finds the switch lock taken is run again once it is free: somebody else's
-    /// `dry-activate` takes it too.
+    /// `dry-activate` takes it too, and may have let it go before we look.
     pub(super) fn switch(&mut self, system: &StorePath, action: Action) -> Result<SwitchEnd, Fault> {
         let limit = self.options().switch.duration();
         let deadline = self.m.now().plus(limit);
+        let mut first = true;
         loop {
             let end = self.m.switch(system, action, limit)?;
-            let locked = end.how == SwitchHow::Exited(LOCKED) && self.m.foreign_switch()?;
+            let locked = end.how == SwitchHow::Exited(LOCKED) && (self.m.foreign_switch()? || first);
             if !locked || !self.lock_is_free(deadline)? {
                 return Ok(end);
             }
+            first = false;
         }
     }
 
@@ -216,6 +215,17 @@ impl<'m> Transaction<'m> {
     /// Ends as [`Stop::Superseded`] if somebody else has switched: waits until no foreign switch runs, then compares
     /// what runs and the profile with what we left (DESIGN rule 3).
     pub(super) fn superseded(&mut self) -> Result<(), Stop> {
+        let proving = matches!(self.rec.state, State::Probing | State::Soaking | State::Committing);
+        self.compare(proving)
+    }
+
+    /// The same on the way back: a machine that runs the previous system may have been put back by a guard that could
+    /// not write so before it died, and to put it back again takes nothing from anybody.
+    pub(super) fn superseded_meanwhile(&mut self) -> Result<(), Stop> {
+        self.compare(false)
+    }
+
+    fn compare(&mut self, proving: bool) -> Result<(), Stop> {
         let deadline = self.m.now().plus(self.options().switch.duration());
         if !self.lock_is_free(deadline)? {
             return Err(Stop::Superseded("its switch script is still running".to_owned()));
@@ -224,7 +234,6 @@ impl<'m> Transaction<'m> {
         let ours = [&self.rec.previous, &self.rec.spec.activate];
         let profile_is_ours = now.profile == self.rec.start.profile
             || (self.rec.installing && now.profile.as_ref().is_some_and(|g| g.path == self.rec.candidate));
-        let proving = matches!(self.rec.state, State::Probing | State::Soaking | State::Committing);
         let running_is_ours = if proving { now.running == *ours[1] } else { ours.contains(&&now.running) };
         if running_is_ours && profile_is_ours {
             return Ok(());

@@ -19,6 +19,7 @@ use crate::effects::this_machine::{Journal, journal};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::protocol::Reply;
+use crate::model::text::printable;
 use crate::model::{StorePath, TxId};
 
 pub use self::health::examine;
@@ -119,7 +120,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("nqd-guard: {failure}");
+            // A manifest's words may be among it, and a person may read it here.
+            eprintln!("nqd-guard: {}", printable(&failure.to_string(), true));
             let exit = failure.exit;
             // The operator reads the reply; where nobody reads it, what went to standard error must do.
             say(&Reply::Refused(failure)).unwrap_or(());

@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::{Outcome, Record, State, Transaction, recovery};
 use crate::model::TxId;
+use crate::model::text::printable;
 
 /// Of the units that own a transaction.
 pub(super) const GUARD_PROPERTIES: [&str; 4] =
@@ -76,7 +77,7 @@ pub(super) fn recover() -> Result<Exit, Failure> {
     let at_work = if lock.is_some() { may_be_starting(&record)? } else { is_well(&record)? };
     drop(lock);
     if at_work {
-        println!("transaction {} has a guard that is at work", record.describe());
+        println!("transaction {} has a guard that is at work", printable(&record.describe(), false));
         return Ok(Exit::Ok);
     }
     take_over()
@@ -129,9 +130,9 @@ fn runner(record: &Record) -> Runner {
 
 /// For the log of systemd: what a person who looks there wants to know.
 fn report(outcome: &Outcome) -> Exit {
-    println!("{}", outcome.summary());
+    println!("{}", printable(&outcome.summary(), false));
     for note in &outcome.notes {
-        println!("note: {note}");
+        println!("note: {}", printable(note, false));
     }
     Exit::Ok
 }

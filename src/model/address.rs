@@ -5,6 +5,7 @@ use thiserror::Error;
 
 /// An SSH destination. The user's own SSH configuration decides what is not said here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct Address {
     /// A name (of DNS or of the SSH configuration) or an IP address.
     pub host: String,
@@ -12,6 +13,27 @@ pub struct Address {
     pub user: Option<String>,
     /// The port.
     pub port: Option<u16>,
+}
+
+/// As a plan, or what is remembered of a host, says it.
+#[derive(Deserialize)]
+struct Written {
+    host: String,
+    user: Option<String>,
+    port: Option<u16>,
+}
+
+impl TryFrom<Written> for Address {
+    type Error = AddressError;
+
+    fn try_from(Written { host, user, port }: Written) -> Result<Self, AddressError> {
+        let address = Self { host, user, port };
+        let known = Self::parse(&address.destination())?;
+        if (&known.host, &known.user) == (&address.host, &address.user) {
+            return Ok(address);
+        }
+        Err(AddressError(address.destination().chars().take(200).collect()))
+    }
 }
 
 /// Why a text is not an address.

@@ -43,7 +43,7 @@ impl StorePath {
 
     /// The store path that `path` is, or lies below: `/nix/store/x-y/bin/z` gives `/nix/store/x-y`.
     pub fn containing(path: &Path) -> Result<Self, StorePathError> {
-        let no = |why| StorePathError { text: path.display().to_string(), why };
+        let no = |why| StorePathError { text: path.to_string_lossy().chars().take(300).collect(), why };
         let below = path.strip_prefix(STORE_DIR).map_err(|_| no("it does not lie in /nix/store"))?;
         let base =
             below.iter().next().and_then(|c| c.to_str()).ok_or_else(|| no("it is the store itself"))?;

@@ -15,6 +15,23 @@ pub fn printable(text: &str, lines: bool) -> String {
     out
 }
 
+/// One line of JSON that a terminal may show: what JSON lets stand as it is and a terminal would obey is escaped. It
+/// means the same.
+pub fn printable_json(line: &str) -> String {
+    use std::fmt::Write as _;
+    let escape = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || is_invisible(c);
+    let mut out = String::with_capacity(line.len());
+    for c in line.chars() {
+        if escape(c) {
+            // Writing to a string cannot fail.
+            write!(out, "\\u{:04x}", u32::from(c)).unwrap_or(());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Zero-width and direction-changing characters, with which a name can be made to look like another.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
@@ -35,6 +52,17 @@ pub fn without_colour(text: &str) -> String {
         }
     }
     out
+}
+
+/// `text`, cut where it is longer than an error needs: what was read may be of any length.
+pub fn short(mut text: String) -> String {
+    const MOST: usize = 8 << 10;
+    if text.len() > MOST {
+        let end = (0..=MOST).rfind(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(" … (cut)");
+    }
+    text
 }
 
 /// Bytes as hexadecimal digits.
@@ -80,6 +108,15 @@ mod tests {
         assert_eq!(printable("\x1b[2Jgone\x07\r\n", false), r"\u{1b}[2Jgone\u{7}\r\n");
         assert_eq!(printable("a\nb", true), "a\nb");
         assert_eq!(printable("caf\u{e9} \u{202e}x", false), "caf\u{e9} \\u{202e}x");
+    }
+
+    #[test]
+    fn json_means_the_same_and_drives_no_terminal() {
+        let text = "a\u{9b}2J\u{7f}\u{202e} \u{1b}[2J\n";
+        let line = serde_json::to_string(text).unwrap();
+        let shown = printable_json(&line);
+        assert!(!shown.contains(|c: char| c.is_control() || is_invisible(c)), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
     }
 
     #[test]

@@ -19,6 +19,8 @@ const RESULT_POST_BUILD_LOG_LINE: u64 = 107;
 const LOG: usize = 25;
 /// Activities that are remembered at a time; the oldest make room.
 const MOST: usize = 65_536;
+/// Characters of an activity's text that are.
+const TEXT: usize = 200;
 
 /// One line, parsed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -80,16 +82,18 @@ impl Watch {
         };
         match serde_json::from_str(json) {
             Ok(Action::Start { id, kind, text }) => {
-                if self.activities.len() >= MOST {
-                    self.activities.pop_first();
+                if self.activities.len() >= MOST
+                    && let Some((oldest, _)) = self.activities.pop_first()
+                {
+                    self.counters.remove(&oldest);
                 }
-                self.activities.insert(id, (kind, without_colour(&text)));
+                self.activities.insert(id, (kind, without_colour(&text).chars().take(TEXT).collect()));
                 if kind == ACTIVITY_BUILD { Told::Progress } else { Told::Nothing }
             }
             Ok(Action::Stop { id }) => {
                 self.activities.remove(&id);
                 if let Some((ACTIVITY_COPY_PATH | ACTIVITY_FILE_TRANSFER, done, _)) = self.counters.get(&id) {
-                    self.bytes_of_ended += done;
+                    self.bytes_of_ended = self.bytes_of_ended.saturating_add(*done);
                     self.counters.remove(&id);
                 }
                 Told::Nothing
@@ -131,9 +135,9 @@ impl Watch {
         self.log.push(without_colour(line));
     }
 
-    /// How many activities are remembered.
-    pub fn activities(&self) -> usize {
-        self.activities.len()
+    /// How many activities are remembered, and numbers of how many.
+    pub fn remembered(&self) -> (usize, usize) {
+        (self.activities.len(), self.counters.len())
     }
 
     /// Derivations built, and to be built.
@@ -148,7 +152,7 @@ impl Watch {
 
     /// Bytes copied so far.
     pub fn bytes(&self) -> u64 {
-        self.bytes_of_ended + self.sum(ACTIVITY_COPY_PATH).0
+        self.bytes_of_ended.saturating_add(self.sum(ACTIVITY_COPY_PATH).0)
     }
 
     /// What is being built or copied, in Nix's words.
@@ -172,7 +176,8 @@ impl Watch {
 
     fn sum(&self, kind: u64) -> (u64, u64) {
         let of_kind = self.counters.values().filter(|(k, ..)| *k == kind);
-        of_kind.fold((0, 0), |(done, expected), (_, d, e)| (done + d, expected + e))
+        of_kind
+            .fold((0_u64, 0_u64), |(done, all), (_, d, a)| (done.saturating_add(*d), all.saturating_add(*a)))
     }
 }
 

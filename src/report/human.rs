@@ -21,6 +21,8 @@ const SAID: usize = 20;
 pub struct Human {
     verbosity: u8,
     moving: Option<MultiProgress>,
+    /// Where lines go if nothing moves.
+    sink: Box<dyn Write + Send>,
     running: BTreeMap<Stage, (Instant, ProgressBar)>,
     /// What Nix and switch scripts said since the last stage began: shown if it fails, and not asked for before.
     said: VecDeque<String>,
@@ -30,7 +32,13 @@ impl Human {
     /// `verbosity`: see [`super::reporter::Form::Human`].
     pub fn new(verbosity: u8) -> Self {
         let moving = stderr().is_terminal().then(MultiProgress::new);
-        Self { verbosity, moving, running: BTreeMap::new(), said: VecDeque::new() }
+        Self { verbosity, moving, sink: Box::new(stderr()), running: BTreeMap::new(), said: VecDeque::new() }
+    }
+
+    /// The same, writing to somewhere else.
+    #[cfg(test)]
+    pub(super) fn to(verbosity: u8, sink: Box<dyn Write + Send>) -> Self {
+        Self { verbosity, moving: None, sink, running: BTreeMap::new(), said: VecDeque::new() }
     }
 
     /// Shows an event.
@@ -110,14 +118,7 @@ impl Human {
 
     fn progress(&mut self, stage: Stage, (done, expected, unit): (u64, u64, Unit), what: Option<&str>) {
         if let Some((_, bar)) = self.running.get(&stage) {
-            let counted = match unit {
-                Unit::Builds => format!("{done}/{expected} built"),
-                Unit::Paths => format!("{done}/{expected} paths"),
-                Unit::Bytes => format!("{} of {}", bytes(done), bytes(expected)),
-            };
-            let what =
-                what.map_or_else(String::new, |w| format!(", {}", w.chars().take(60).collect::<String>()));
-            bar.set_message(format!("{counted}{what}"));
+            bar.set_message(progress_text((done, expected, unit), what));
         }
     }
 
@@ -143,7 +144,8 @@ impl Human {
         };
         let word = style(word).for_stderr().fg(colour);
         let details = printable(&report.details(), false);
-        self.line(&format!("{name}check {} {word} {details}", report.name));
+        let check = printable(&report.name, false);
+        self.line(&format!("{name}check {check} {word} {details}"));
     }
 
     /// Where a script failed, its last words.
@@ -173,13 +175,24 @@ impl Human {
         }
     }
 
-    fn line(&self, text: &str) {
+    fn line(&mut self, text: &str) {
         match &self.moving {
             // A terminal that has gone away has nobody to tell.
             Some(moving) => moving.println(text).unwrap_or(()),
-            None => writeln!(stderr().lock(), "{text}").unwrap_or(()),
+            None => writeln!(self.sink, "{text}").unwrap_or(()),
         }
     }
+}
+
+/// "3/10 built, building hello".
+pub(super) fn progress_text((done, expected, unit): (u64, u64, Unit), what: Option<&str>) -> String {
+    let counted = match unit {
+        Unit::Builds => format!("{done}/{expected} built"),
+        Unit::Paths => format!("{done}/{expected} paths"),
+        Unit::Bytes => format!("{} of {}", bytes(done), bytes(expected)),
+    };
+    let what = what.map(|w| printable(w, false).chars().take(60).collect::<String>());
+    what.map_or(counted.clone(), |w| format!("{counted}, {w}"))
 }
 
 fn guards(stage: Stage) -> bool {

@@ -8,6 +8,8 @@ pub mod diff_text;
 pub mod doctor_text;
 pub mod event;
 #[cfg(feature = "operator")]
+pub mod health_text;
+#[cfg(feature = "operator")]
 pub mod history_text;
 #[cfg(feature = "operator")]
 pub mod human;
@@ -23,3 +25,7 @@ pub mod reporter;
 pub mod status_text;
 #[cfg(feature = "operator")]
 pub mod why_text;
+
+#[cfg(test)]
+#[cfg(feature = "operator")]
+mod tests;

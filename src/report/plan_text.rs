@@ -53,7 +53,7 @@ pub fn render(plan: &Plan, twin: Option<&str>, width: usize) -> String {
     row(&mut out, "switch", switch(plan));
     row(&mut out, "then", [then(plan)]);
     if !plan.boot_unproved.is_empty() {
-        let parts = plan.boot_unproved.join(", ");
+        let parts = printable(&plan.boot_unproved.join(", "), false);
         out.push(format!(
             "  {} {parts} changed: only a boot proves that",
             style("boot not proved:").yellow()

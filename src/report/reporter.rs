@@ -8,6 +8,7 @@ use super::human::Human;
 use crate::effects::clock;
 use crate::failure::Failure;
 use crate::model::HostName;
+use crate::model::text::{printable, printable_json, short};
 
 /// How much is shown, and in which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Reporter {
                 let line = Line { v: VERSION, at: clock::wall(), host: host.cloned(), event };
                 let text = serde_json::to_string(&line)
                     .unwrap_or_else(|e| format!("{{\"event\":\"warning\",\"text\":\"{e}\"}}"));
-                print(&text);
+                print_json(&text);
             }
             Form::Quiet => {}
             Form::Human(_) => {
@@ -72,17 +73,13 @@ impl Reporter {
                 "v": VERSION, "at": clock::wall(), "host": host, "event": "failure",
                 "exit": failure.exit.code(), "what": failure.what, "hint": failure.hint,
             });
-            return print(&value.to_string());
+            return print_json(&value.to_string());
         }
         let name = host.map_or_else(String::new, |h| format!("{h}: "));
-        let what = crate::model::text::printable(&failure.what, true);
+        let what = printable(&short(failure.what.clone()), true);
         let label = console::style("error:").for_stderr().red().bold();
         let hint = failure.hint.as_ref().map_or_else(String::new, |hint| {
-            format!(
-                "\n{} {}",
-                console::style("hint:").for_stderr().cyan(),
-                crate::model::text::printable(hint, true)
-            )
+            format!("\n{} {}", console::style("hint:").for_stderr().cyan(), printable(hint, true))
         });
         eprint_line(&format!("{label} {name}{what}{hint}"));
     }
@@ -94,6 +91,11 @@ impl Reporter {
             print(text);
         }
     }
+}
+
+/// Writes a line of JSON to standard output, in which a target's words may stand.
+pub fn print_json(line: &str) {
+    print(&printable_json(line));
 }
 
 /// Writes a line to standard output. A reader that has gone away, as `head` does, is no fault of ours.

@@ -69,6 +69,22 @@ pub fn rows() -> Vec<Row> {
             s.tears(1);
             s.ends(&[], 0, &["committed"])
         }),
+        row("history-rotates", "the history has grown too large", "after", |s| {
+            s.candidate(&site("2", "500", ""));
+            s.deploy(&[]).expect(20, &[]);
+            s.machine.exec(
+                "cd /nix/var/nqd; for f in history.jsonl public/history.jsonl; do
+                while [ $(stat -c %s $f) -le 8388608 ]; do cat $f $f > /run/more; cat /run/more > $f; done; done",
+            );
+            s.good();
+            let code = s.ends(&[], 0, &["committed"]);
+            let lines = "cd /nix/var/nqd; wc -l < history.jsonl; wc -l < public/history.jsonl; ls history.jsonl.1 public/history.jsonl.1";
+            assert_eq!(s.machine.exec(lines), "1\n1\nhistory.jsonl.1\npublic/history.jsonl.1");
+            let told =
+                s.operator.on(&s.machine, &["history", "-n", "2"]).expect(0, &["rolled back", "committed"]);
+            assert_eq!(told.stdout.lines().count(), 4, "{}", told.stdout);
+            code
+        }),
         row("copied-and-torn", "a power cut empties what was copied and not begun", "copying", |s| {
             s.candidate(&site("2", "200", ""));
             let system = s.system().to_owned();

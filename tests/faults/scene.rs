@@ -21,6 +21,8 @@ pub struct Scene {
     allowed: Option<&'static str>,
     /// Lines of the history that the fault itself has torn.
     torn: usize,
+    /// No transaction may have begun, although `nqd` did not live to say so.
+    begins_nothing: bool,
 }
 
 /// What is compared.
@@ -73,7 +75,7 @@ impl Scene {
         let mut machine = Machine::new(&operator.key());
         operator.install(&mut machine, "web");
         let start = seen(&machine);
-        Self { operator, machine, start, candidate: None, allowed: None, torn: 0 }
+        Self { operator, machine, start, candidate: None, allowed: None, torn: 0, begins_nothing: false }
     }
 
     /// Starts from another system instead, which is proved and committed first.
@@ -114,6 +116,11 @@ impl Scene {
         self.torn = lines;
     }
 
+    /// The fault comes before anything began, and leaves nobody to report it.
+    pub fn begins_nothing(&mut self) {
+        self.begins_nothing = true;
+    }
+
     pub fn deploy(&self, flags: &[&str]) -> Ended {
         self.operator.deploy(&self.machine, "web", flags)
     }
@@ -143,13 +150,14 @@ impl Scene {
         self.machine.boot();
     }
 
-    /// The promise. Gives what runs, and the verdict.
+    /// The promise. Gives which systems run, are named by the profile and boot, and the verdict.
     pub fn promise(&self, reported: Option<i32>) -> (String, String) {
         let refused = matches!(reported, Some(30 | 40 | 41 | 42 | 43 | 75));
         let status = self.status();
         let record = &status["transaction"];
+        assert!(record.is_null() || !self.begins_nothing, "a transaction began: {record}");
         let state = if record.is_null() {
-            assert!(refused, "no transaction, and {reported:?} was reported");
+            assert!(refused || self.begins_nothing, "no transaction, and {reported:?} was reported");
             "nothing began".to_owned()
         } else {
             self.over()
@@ -185,14 +193,17 @@ impl Scene {
             self.start
         );
         self.next_works(&now, may_differ || !as_before);
-        let ran = if as_before {
-            "what it ran before"
-        } else if all_candidate {
-            "the candidate"
-        } else {
-            "see the verdict"
+        (self.which(&now), state)
+    }
+
+    /// For each member of the triple, in its order, whether it is the old system or the new one.
+    fn which(&self, now: &Seen) -> String {
+        let which = |(now, start): (&String, &String)| match now {
+            now if now == start => "old",
+            now if Some(now) == self.candidate.as_ref() => "new",
+            _ => "another",
         };
-        (ran.to_owned(), state)
+        now.triple.iter().zip(&self.start.triple).map(which).collect::<Vec<_>>().join(", ")
     }
 
     /// `nqd status --json`.

@@ -24,12 +24,14 @@ pub fn write(file: &Path, lines: &mut [(usize, Line)], took: Duration) {
          - `held` and `superseded` came only where they are named below, and then `nqd status` said what to do;\n\
          - the journal and the history were readable, and no generation was gone;\n\
          - what `nqd` reported is what the target had written down;\n\
-         - the next deployment worked, and nobody had to clean up.\n",
+         - the next deployment worked, and nobody had to clean up.\n\n\
+         The third column says of what runs, what the profile names and what boots, in this order, whether it is the system that was there\n\
+         before (old), the candidate (new) or one that somebody else brought (another).\n",
         lines.len() - rows,
         took.as_secs().div_ceil(60)
     );
     for (title, kill) in [("Faults", false), ("Kills and power cuts around each journal write", true)] {
-        write!(text, "\n## {title}\n\n| fault | when | the machine runs and boots | verdict |\n| --- | --- | --- | --- |\n").unwrap();
+        write!(text, "\n## {title}\n\n| fault | when | runs, profile names, boots | verdict |\n| --- | --- | --- | --- |\n").unwrap();
         for (_, line) in lines.iter().filter(|(_, l)| l.kill == kill) {
             writeln!(text, "| {} | {} | {} | {} |", line.fault, line.when, line.ran, line.verdict).unwrap();
         }

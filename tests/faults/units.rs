@@ -55,6 +55,12 @@ pub fn rows() -> Vec<Row> {
             "ok.service",
             "[Service]\nExecStart=/bin/true",
         ),
+        good(
+            "service-starts-slowly",
+            "a service that takes five seconds to start",
+            "ok.service",
+            "[Service]\nExecStartPre=/bin/sleep 5\nExecStart=/bin/sleep infinity",
+        ),
         good("oneshot", "a oneshot", "ok.service", "[Service]\nType=oneshot\nExecStart=/bin/true"),
         good("timer", "a timer", "ok.timer", "[Timer]\nOnCalendar=hourly\nUnit=web.service"),
         good(
@@ -85,15 +91,6 @@ pub fn rows() -> Vec<Row> {
                 &format!("units = {{ \"web.service\" = httpd {{ }}; \"slow.service\" = \"{unit}\"; }};"),
             ));
             s.ends(&["--soak", "1s"], 0, &["check slow passes"])
-        }),
-        row("user-unit", "a user's unit that fails", "probing", |s| {
-            s.good();
-            let running = s.start(&["--soak", "4s"]);
-            s.at("probing");
-            s.machine.exec(
-                "systemd-run --quiet --uid=deploy --unit=of-a-user --slice=user.slice /bin/sleep 1 || true",
-            );
-            Some(running.end().expect(0, &["committed"]).code)
         }),
     ]
 }

@@ -224,8 +224,10 @@ impl Machine {
     pub fn fill_disk(&self, path: &str) -> PathBuf {
         let file = self.root().join(path.trim_start_matches('/')).join("filler");
         let mut filler = File::create(&file).unwrap();
-        for size in [1 << 20, 4096] {
+        // Once written out, it turns out that less was needed than had been reserved for it.
+        for size in [1 << 20, 4096, 4096, 4096] {
             while filler.write_all(&vec![1; size]).is_ok() {}
+            filler.sync_all().unwrap();
         }
         file
     }

@@ -183,6 +183,6 @@ pub fn ask(request: &Request) -> Result<Result<String, String>, Fault> {
     let text = serde_json::to_string(request).map_err(tried(what))?;
     stream.write_all(format!("{text}\n").as_bytes()).map_err(tried(what))?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).map_err(tried(what))?;
+    BufReader::new(stream.take(4 * LONGEST)).read_line(&mut line).map_err(tried(what))?;
     serde_json::from_str(&line).map_err(|_| Fault::new(what, "it ended before it answered"))
 }

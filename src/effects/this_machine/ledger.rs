@@ -121,7 +121,7 @@ pub fn read_history() -> Result<History, Fault> {
     let mut history = History::default();
     for name in ["history.jsonl.1", "history.jsonl"] {
         let bytes =
-            files::read_bytes(&layout::state(name), HISTORY * 2).map_err(tried("reading the history"))?;
+            files::read_own(&layout::state(name), HISTORY * 2).map_err(tried("reading the history"))?;
         let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
         for line in text.lines().filter(|l| !l.is_empty()) {
             if evidence::is_record(line) {
@@ -163,8 +163,8 @@ impl Ledger for ThisMachine {
 
     fn snapshot(&self, id: &TxId) -> Result<Option<Snapshot>, Fault> {
         let what = "reading the snapshot";
-        let text =
-            files::read_text(&layout::of_transaction(id, "snapshot.json"), 64 << 20).map_err(tried(what))?;
+        let text = files::read_own_text(&layout::of_transaction(id, "snapshot.json"), 64 << 20)
+            .map_err(tried(what))?;
         text.map(|t| serde_json::from_str(&t).map_err(tried(what))).transpose()
     }
 
@@ -202,7 +202,7 @@ impl Ledger for ThisMachine {
 pub fn read_bans() -> Result<Bans, Fault> {
     let what = "reading the bans";
     let path = layout::state("bans.json");
-    let Some(text) = files::read_text(&path, 1 << 20).map_err(tried(what))? else {
+    let Some(text) = files::read_own_text(&path, 1 << 20).map_err(tried(what))? else {
         return Ok(Bans::default());
     };
     let bans: Bans = serde_json::from_str(&text).map_err(tried(what))?;

@@ -326,7 +326,7 @@ impl Heartbeat {
 
     /// When the guard was last alive, as it wrote itself; `None` if it never was in this boot.
     pub fn read(&self) -> Result<Option<BootTime>, Fault> {
-        let text = files::read_text(&self.path, 64).map_err(tried("reading the guard's sign of life"))?;
+        let text = files::read_own_text(&self.path, 64).map_err(tried("reading the guard's sign of life"))?;
         Ok(text.and_then(|t| t.trim().parse().ok()).map(BootTime))
     }
 

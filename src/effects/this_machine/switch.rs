@@ -11,8 +11,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::ThisMachine;
 use crate::effects::machine::{Action, Fault, Machine, SwitchEnd, SwitchHow, tried};
 use crate::effects::systemd::Transient;
-use crate::effects::{clock, layout};
-use crate::guard::switch_end::failed_snippet;
+use crate::effects::{clock, layout, switch_lock};
+use crate::guard::switch_end::{LOCKED, failed_snippet};
 use crate::model::StorePath;
 use crate::report::event::Event;
 
@@ -66,6 +66,9 @@ impl ThisMachine {
         let done = how == SwitchHow::Exited(0);
         if done { self.systemd.stop(&unit) } else { self.systemd.forget(&unit) }.map_err(tried(&what))?;
         self.tell(&mut output)?;
+        if how == SwitchHow::Exited(LOCKED) {
+            switch_lock::take_from_strangers().map_err(tried("freeing the switch lock"))?;
+        }
         Ok(SwitchEnd { how, failed_snippets: output.failed_snippets })
     }
 
