@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 
 use crate::scene::{Row, Scene, diff, plain};
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 pub fn rows() -> Vec<Row> {
     vec![
         ("upgraded_downgraded_added_removed", || {
