@@ -9,7 +9,7 @@ pub fn rows() -> Vec<Row> {
             s.candidate(&site(
                 "2",
                 "200",
-                r#"checks.hungry = { probe = { kind = "exec"; command = [ "/usr/bin/tail" "/dev/zero" ]; }; timeout = 20; startDeadline = 25; };"#,
+                r#"checks.hungry = { probe = { kind = "exec"; command = [ "/usr/bin/tail" "/dev/zero" ]; memoryMaxBytes = 67108864; }; timeout = 15; startDeadline = 15; };"#,
             ));
             let before = s.machine.exec("pidof -s sshd; systemctl show --property NRestarts sshd.service");
             let code = s.ends(&[], 20, &["rolled back: check hungry"]);
