@@ -7,6 +7,8 @@
 
 #[path = "faults/checks.rs"]
 mod checks;
+#[path = "faults/clocks.rs"]
+mod clocks;
 #[path = "faults/disks.rs"]
 mod disks;
 mod harness;
@@ -14,6 +16,8 @@ mod harness;
 mod kills;
 #[path = "faults/links.rs"]
 mod links;
+#[path = "faults/memory.rs"]
+mod memory;
 #[path = "faults/others.rs"]
 mod others;
 #[path = "faults/records.rs"]
@@ -39,6 +43,7 @@ use std::time::Instant;
 
 use libtest_mimic::{Arguments, Trial};
 
+use harness::Kind;
 use scene::Scene;
 use table::Line;
 
@@ -54,12 +59,21 @@ pub struct Row {
     when: String,
     /// Also run by `.ci/run`.
     quick: bool,
+    /// What the machine runs on.
+    kind: Kind,
     run: Box<Run>,
 }
 
 /// A row of the table: injects a fault into a scene, and gives what `nqd` reported, if anything.
 pub fn row(name: &str, fault: &str, when: &str, run: fn(&mut Scene) -> Option<i32>) -> Row {
-    Row { name: name.into(), fault: fault.into(), when: when.into(), quick: false, run: Box::new(run) }
+    Row {
+        name: name.into(),
+        fault: fault.into(),
+        when: when.into(),
+        quick: false,
+        kind: Kind::Container,
+        run: Box::new(run),
+    }
 }
 
 impl Row {
@@ -67,11 +81,17 @@ impl Row {
     pub fn quick(self) -> Self {
         Self { quick: true, ..self }
     }
+
+    /// On a machine with a kernel of its own.
+    #[must_use]
+    pub fn in_guest(self) -> Self {
+        Self { kind: Kind::Guest, ..self }
+    }
 }
 
 fn main() {
     let args = Arguments::from_args();
-    if let Some(why) = harness::cannot_run() {
+    if let Some(why) = harness::cannot_run().or_else(harness::guest::cannot_run) {
         assert!(
             std::env::var_os("NQD_REQUIRE_MACHINES").is_none(),
             "the fault sweep is required here, but {why}"
@@ -91,6 +111,8 @@ fn main() {
         disks::rows(),
         rollbacks::rows(),
         records::rows(),
+        clocks::rows(),
+        memory::rows(),
         kills::rows(),
     ];
     let rows: Vec<Row> = rows.into_iter().flatten().filter(|r| all || r.quick).collect();
@@ -112,7 +134,7 @@ fn main() {
 }
 
 fn play(row: &Row) -> Line {
-    let mut scene = Scene::new();
+    let mut scene = Scene::new(row.kind);
     let reported = (row.run)(&mut scene);
     let (ran, verdict) = scene.promise(reported);
     Line {

@@ -59,15 +59,12 @@ pub fn rows() -> Vec<Row> {
 
 fn manifest(name: &'static str, fault: &str, text: &'static str) -> Row {
     Row {
-        name: name.into(),
-        fault: fault.into(),
-        when: "planning".into(),
-        quick: false,
         run: Box::new(move |s| {
             s.candidate(&format!(
                 "web = nixos {{ name = \"web\"; version = \"2\"; manifest = ''{text}''; }};"
             ));
             s.ends(&[], 30, &["health.json"])
         }),
+        ..row(name, fault, "planning", |_| None)
     }
 }

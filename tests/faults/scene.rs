@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::harness::operator::Running;
 use crate::harness::run::until;
-use crate::harness::{Ended, Machine, Operator};
+use crate::harness::{Ended, Kind, Machine, Operator};
 
 /// States in which a transaction has ended.
 pub const ENDED: [&str; 6] =
@@ -63,16 +63,24 @@ pub fn with_unit(version: &str, name: &str, lines: &str) -> String {
     )
 }
 
+/// A guest is slow: what fails there is not to fail for that.
+fn paced(kind: Kind, hosts: &str) -> String {
+    match kind {
+        Kind::Container => hosts.to_owned(),
+        Kind::Guest => hosts.replace("timeout = 1; startDeadline = 4;", "timeout = 5; startDeadline = 20;"),
+    }
+}
+
 impl Scene {
     /// On version 1 of the site.
-    pub fn new() -> Self {
-        Self::on(&site("1", "200", ""))
+    pub fn new(kind: Kind) -> Self {
+        Self::on(kind, &site("1", "200", ""))
     }
 
-    fn on(previous: &str) -> Self {
+    fn on(kind: Kind, previous: &str) -> Self {
         let operator = Operator::new(&crate::nqd(), &crate::guard());
-        operator.hosts(previous);
-        let mut machine = Machine::new(&operator.key());
+        operator.hosts(&paced(kind, previous));
+        let mut machine = Machine::of(kind, &operator.key());
         operator.install(&mut machine, "web");
         let start = seen(&machine);
         Self { operator, machine, start, candidate: None, allowed: None, torn: 0, begins_nothing: false }
@@ -80,9 +88,13 @@ impl Scene {
 
     /// Starts from another system instead, which is proved and committed first.
     pub fn from(&mut self, previous: &str) {
-        self.operator.hosts(previous);
+        self.hosts(previous);
         self.operator.deploy(&self.machine, "web", &["--soak", "0"]).expect(0, &[]);
         self.start = seen(&self.machine);
+    }
+
+    fn hosts(&self, hosts: &str) {
+        self.operator.hosts(&paced(self.machine.kind(), hosts));
     }
 
     /// The machine as it is now is where the fault begins.
@@ -92,7 +104,7 @@ impl Scene {
 
     /// What is to be deployed. It is built here, so that nothing of it takes time later.
     pub fn candidate(&mut self, hosts: &str) {
-        self.operator.hosts(hosts);
+        self.hosts(hosts);
         self.candidate = Some(self.operator.build("web"));
     }
 
@@ -122,7 +134,7 @@ impl Scene {
     }
 
     pub fn deploy(&self, flags: &[&str]) -> Ended {
-        self.operator.deploy(&self.machine, "web", flags)
+        self.operator.deploy(&self.machine, "web", &self.patient(flags))
     }
 
     /// Deploys and expects this; gives the code.
@@ -131,12 +143,21 @@ impl Scene {
     }
 
     pub fn start(&self, flags: &[&str]) -> Running {
-        self.operator.start_deploy(&self.machine, "web", flags)
+        self.operator.start_deploy(&self.machine, "web", &self.patient(flags))
+    }
+
+    /// On a guest, more time to confirm.
+    fn patient<'a>(&self, flags: &[&'a str]) -> Vec<&'a str> {
+        let more: &[&str] = match self.machine.kind() {
+            Kind::Guest if !flags.contains(&"--confirm-timeout") => &["--confirm-timeout", "60s"],
+            _ => &[],
+        };
+        [flags, more].concat()
     }
 
     /// Waits until the transaction is there.
     pub fn at(&self, state: &str) {
-        self.machine.wait_for_state(&[state], Duration::from_secs(40));
+        self.machine.wait_for_state(&[state], Duration::from_secs(90));
     }
 
     /// Waits until it has ended.
@@ -235,7 +256,7 @@ impl Scene {
 
     /// (f)
     fn next_works(&self, now: &Seen, diverged: bool) {
-        self.operator.hosts(&site("9", "200", ""));
+        self.hosts(&site("9", "200", ""));
         let next = self.operator.build("web");
         let flags: &[&str] = if diverged { &["--soak", "0", "--from-diverged"] } else { &["--soak", "0"] };
         self.deploy(flags).expect(0, &["committed"]);

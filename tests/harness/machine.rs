@@ -4,29 +4,65 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::run::{cache, run, sh, try_run, until};
-use super::{base, nix_new};
+use super::guest::Login;
+use super::run::{cache, run, try_run, until};
+use super::{base, container, guest, nix_new};
+
+/// What it runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// systemd-nspawn.
+    Container,
+    /// QEMU.
+    Guest,
+}
+
+impl Kind {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Container => "nspawn",
+            Self::Guest => "qemu",
+        }
+    }
+
+    /// Between two looks: a look costs a guest a good part of its time.
+    fn pause(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Container => 30,
+            Self::Guest => 300,
+        })
+    }
+}
 
 /// A machine. It is switched off and gone when this is dropped.
 ///
 /// Its disk is mounted in a mount namespace of its own, which `holder` keeps: in the host's, another machine's nspawn
-/// would copy the mount, and after a power cut the dead file system could not be let go.
+/// would copy the mount, and after a power cut the dead file system could not be let go. While a guest runs, its disk
+/// is mounted in the guest alone.
 pub struct Machine {
+    kind: Kind,
     name: String,
     number: u8,
     dir: PathBuf,
+    login: Login,
     holder: Child,
-    nspawn: Option<Child>,
+    /// The nspawn or QEMU that it runs in.
+    process: Option<Child>,
     _number_lock: File,
 }
 
 impl Machine {
-    /// A new machine, not yet booted: nothing of ours is installed on it. `key` may log in.
+    /// A new container, not yet booted: nothing of ours is installed on it. `key` may log in.
     pub fn new(key: &Path) -> Self {
+        Self::of(Kind::Container, key)
+    }
+
+    /// The same of either kind.
+    pub fn of(kind: Kind, key: &Path) -> Self {
         let (number, lock) = free_number();
         let name = format!("nqd{number}");
         let dir = cache().join(format!("machine-{number}"));
@@ -35,28 +71,13 @@ impl Machine {
             fs::remove_dir_all(&dir).unwrap();
         }
         fs::create_dir_all(dir.join("root")).unwrap();
-        let holder = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "sleep", "infinity"])
-            .spawn()
-            .unwrap();
-        let ours = fs::read_link("/proc/self/ns/mnt").unwrap();
-        let apart = || fs::read_link(format!("/proc/{}/ns/mnt", holder.id())).is_ok_and(|ns| ns != ours);
-        until("a mount namespace of its own", Duration::from_secs(5), apart);
-        let machine = Self { name, number, dir, holder, nspawn: None, _number_lock: lock };
+        let holder = mount_namespace();
+        let login = Login::new(key, &dir, address(number));
+        let machine = Self { kind, name, number, dir, login, holder, process: None, _number_lock: lock };
         machine.remember("holder", machine.holder.id());
         run(&["cp", "--sparse=always", base::image().to_str().unwrap(), machine.disk().to_str().unwrap()]);
         machine.mount();
-        let key = fs::read_to_string(key.with_extension("pub")).unwrap();
-        for home in ["root", "home/deploy"] {
-            machine.write(&format!("/{home}/.ssh/authorized_keys"), &key);
-        }
-        machine.inside(&[
-            "chroot",
-            machine.root_inside().to_str().unwrap(),
-            "sh",
-            "-c",
-            "chown -R deploy: /home/deploy; chmod 700 /home/deploy/.ssh /root/.ssh",
-        ]);
+        machine.let_in(key);
         if nix_new::wanted() {
             nix_new::install(&machine.root());
         }
@@ -64,17 +85,42 @@ impl Machine {
         machine
     }
 
+    fn let_in(&self, key: &Path) {
+        let key = fs::read_to_string(key.with_extension("pub")).unwrap();
+        for home in ["root", "home/deploy"] {
+            self.write(&format!("/{home}/.ssh/authorized_keys"), &key);
+        }
+        self.inside(&[
+            "chroot",
+            self.root_inside().to_str().unwrap(),
+            "sh",
+            "-c",
+            "chown -R deploy: /home/deploy; chmod 700 /home/deploy/.ssh /root/.ssh",
+        ]);
+    }
+
     fn disk(&self) -> PathBuf {
         self.dir.join("disk.img")
     }
 
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Its IP address.
     pub fn address(&self) -> String {
-        format!("10.231.{}.2", self.number)
+        address(self.number)
+    }
+
+    /// Its network interface on this side.
+    fn interface(&self) -> String {
+        format!("ve-{}", self.name)
     }
 
     /// Where its root file system can be seen from here.
     pub fn root(&self) -> PathBuf {
+        let mounted = self.kind == Kind::Container || self.process.is_none();
+        assert!(mounted, "the disk of {} cannot be seen while it runs: it is a guest", self.name);
         let inside = self.root_inside();
         Path::new("/proc")
             .join(self.holder.id().to_string())
@@ -113,32 +159,29 @@ impl Machine {
 
     /// Boots what its boot loader names, and waits until it is up.
     pub fn boot(&mut self) {
-        assert!(self.nspawn.is_none(), "{} runs already", self.name);
+        assert!(self.process.is_none(), "{} runs already", self.name);
         let log = File::create(self.dir.join("console.log")).unwrap();
-        let child = Command::new("nsenter")
-            .args(["--target", &self.holder.id().to_string(), "--mount", "--", "systemd-nspawn"])
-            .args(["--quiet", "--register=no", "--keep-unit", "--network-veth", "--link-journal=no"])
-            .args(["--resolv-conf=off", "--timezone=off", "--console=pipe", "--notify-ready=yes"])
-            .args(["--machine", &self.name, "--directory", self.root_inside().to_str().unwrap(), "/firmware"])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.remember("nspawn", child.id());
-        self.nspawn = Some(child);
-        let veth = format!("ve-{}", self.name);
-        until("the machine's veth", Duration::from_secs(10), || {
-            try_run(&["ip", "addr", "replace", &format!("10.231.{}.1/30", self.number), "dev", &veth])
-                .status
-                .success()
-        });
-        run(&["ip", "link", "set", &veth, "up"]);
-        let up = || {
-            self.leader().is_some() && self.try_exec("systemctl is-active multi-user.target").status.success()
+        let child = match self.kind {
+            Kind::Container => container::start(&self.name, self.holder.id(), &self.root_inside(), log),
+            Kind::Guest => {
+                self.unmount();
+                guest::start(&self.name, &self.disk(), &self.interface(), log)
+            }
         };
-        until("the machine's boot", Duration::from_secs(60), up);
-        self.remember("leader", self.leader().unwrap());
+        self.remember(self.kind.program(), child.id());
+        self.process = Some(child);
+        let interface = self.interface();
+        until("the machine's network", Duration::from_secs(10), || {
+            let ours = format!("10.231.{}.1/30", self.number);
+            try_run(&["ip", "addr", "replace", &ours, "dev", &interface]).status.success()
+        });
+        run(&["ip", "link", "set", &interface, "up"]);
+        let started = || self.kind == Kind::Guest || self.leader().is_some();
+        let up = || started() && self.try_exec("systemctl is-active multi-user.target").status.success();
+        until("the machine's boot", Duration::from_secs(120), up);
+        if let Some(leader) = self.leader() {
+            self.remember("leader", leader);
+        }
     }
 
     /// Notes a process, for whoever has to clean up after a harness that was killed.
@@ -148,10 +191,10 @@ impl Machine {
 
     /// PID 1 of the container, as it is called here.
     fn leader(&self) -> Option<u32> {
-        leader_of(self.nspawn.as_ref()?.id())
+        container::leader(self.process.as_ref()?.id())
     }
 
-    /// Runs a shell script on it, not over the network; panics unless it succeeds.
+    /// Runs a shell script on it, on a container not over the network; panics unless it succeeds.
     pub fn exec(&self, script: &str) -> String {
         let out = self.try_exec(script);
         let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
@@ -165,59 +208,82 @@ impl Machine {
 
     /// The same, giving whatever became of it.
     pub fn try_exec(&self, script: &str) -> Output {
-        let pid = self.leader().expect("the machine is off").to_string();
         let path = "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root";
-        try_run(&["nsenter", "--target", &pid, "--all", "/bin/sh", "-c", &format!("{path}\n{script}")])
+        let script = format!("{path}\n{script}");
+        match self.kind {
+            Kind::Container => container::exec(self.leader().expect("the machine is off"), &script),
+            Kind::Guest => self.login.exec(&script),
+        }
     }
 
     /// Cuts the power: what was not synced is lost, as on a real disk without a battery.
     pub fn power_cut(&mut self) {
-        let root = File::open(self.root()).unwrap();
-        shutdown_without_flush(&root);
-        drop(root);
-        self.kill();
-        self.unmount();
+        match self.kind {
+            Kind::Container => {
+                container::shutdown_without_flush(&self.root());
+                self.kill();
+                self.unmount();
+            }
+            Kind::Guest => self.kill(),
+        }
         self.mount();
     }
 
-    /// Kills PID 1, which takes every process of the container with it, and nspawn.
+    /// Kills it: of a container PID 1, which takes every process and nspawn with it; of a guest QEMU.
     fn kill(&mut self) {
         if let Some(pid) = self.leader() {
             try_run(&["kill", "-9", &pid.to_string()]);
         }
-        if let Some(mut nspawn) = self.nspawn.take() {
-            // It ends by itself when PID 1 does, unless it never got that far.
+        if let Some(mut process) = self.process.take() {
+            // nspawn ends by itself when PID 1 does, unless it never got that far.
+            let patience = Duration::from_secs(if self.kind == Kind::Container { 5 } else { 0 });
             let started = Instant::now();
-            while nspawn.try_wait().unwrap().is_none() {
-                if started.elapsed() > Duration::from_secs(5) {
-                    nspawn.kill().unwrap();
+            while process.try_wait().unwrap().is_none() {
+                if started.elapsed() >= patience {
+                    process.kill().unwrap();
                 }
                 sleep(Duration::from_millis(10));
             }
         }
-        sh(&format!("rm -rf /run/systemd/nspawn/propagate/{}", self.name));
-        // The veth goes with the last process of its namespace, which takes a moment.
-        let veth = format!("/sys/class/net/ve-{}", self.name);
-        until("the end of the machine's network", Duration::from_secs(10), || !Path::new(&veth).exists());
+        self.gone();
+    }
+
+    /// After its end: leaves nothing of it behind.
+    fn gone(&self) {
+        match self.kind {
+            Kind::Container => container::clean_up(&self.name),
+            Kind::Guest => self.login.close(),
+        }
+        // The interface goes with the last process of its namespace, which takes a moment.
+        let interface = format!("/sys/class/net/{}", self.interface());
+        until("the end of the machine's network", Duration::from_secs(10), || {
+            !Path::new(&interface).exists()
+        });
     }
 
     /// Switches it off orderly.
     pub fn shut_down(&mut self) {
-        let pid = self.leader().expect("the machine is off").to_string();
-        // SIGRTMIN+4: systemd powers off.
-        run(&["kill", "-s", "RTMIN+4", &pid]);
-        let mut nspawn = self.nspawn.take().unwrap();
-        until("the machine's shutdown", Duration::from_secs(90), || nspawn.try_wait().unwrap().is_some());
+        match self.kind {
+            Kind::Container => container::power_off(self.leader().expect("the machine is off")),
+            // The connection may go before the answer comes.
+            Kind::Guest => drop(self.try_exec("systemctl poweroff")),
+        }
+        let mut process = self.process.take().unwrap();
+        until("the machine's shutdown", Duration::from_secs(90), || process.try_wait().unwrap().is_some());
+        if self.kind == Kind::Guest {
+            self.gone();
+            self.mount();
+        }
     }
 
     /// Takes its network away, from outside.
     pub fn cut_network(&self) {
-        run(&["ip", "link", "set", &format!("ve-{}", self.name), "down"]);
+        run(&["ip", "link", "set", &self.interface(), "down"]);
     }
 
     /// Gives it back.
     pub fn restore_network(&self) {
-        run(&["ip", "link", "set", &format!("ve-{}", self.name), "up"]);
+        run(&["ip", "link", "set", &self.interface(), "up"]);
     }
 
     /// Fills the file system of a path until nothing more fits; gives the file that does.
@@ -244,9 +310,9 @@ impl Machine {
 
     /// The system that its boot loader names.
     pub fn boots(&self) -> String {
-        let conf = fs::read_to_string(self.root().join("boot/loader/loader.conf")).unwrap();
+        let conf = self.exec("cat /boot/loader/loader.conf");
         let default = conf.lines().find_map(|l| l.strip_prefix("default ")).unwrap();
-        let entry = fs::read_to_string(self.root().join("boot/loader/entries").join(default)).unwrap();
+        let entry = self.exec(&format!("cat /boot/loader/entries/{default}"));
         let init = entry.split_whitespace().find_map(|w| w.strip_prefix("init=")).unwrap();
         init.trim_end_matches("/init").to_owned()
     }
@@ -280,7 +346,7 @@ impl Machine {
                 started.elapsed() < time,
                 "the transaction is {state}, not one of {states:?}, after {time:?}"
             );
-            sleep(Duration::from_millis(30));
+            sleep(self.kind.pause());
         }
     }
 
@@ -313,7 +379,7 @@ impl Drop for Machine {
         if std::thread::panicking() {
             self.explain();
         }
-        if self.nspawn.is_some() {
+        if self.process.is_some() {
             self.kill();
         }
         self.holder.kill().unwrap();
@@ -325,8 +391,12 @@ impl Drop for Machine {
 impl Machine {
     /// After a failed test: what the machine has to say.
     fn explain(&self) {
-        if self.leader().is_none() {
-            eprintln!("--- the machine is off; its console:");
+        let answers = match self.kind {
+            Kind::Container => self.leader().is_some(),
+            Kind::Guest => self.process.is_some() && self.try_exec("true").status.success(),
+        };
+        if !answers {
+            eprintln!("--- the machine is off, or does not answer; its console:");
             eprintln!("{}", fs::read_to_string(self.dir.join("console.log")).unwrap_or_default());
             return;
         }
@@ -336,20 +406,20 @@ impl Machine {
     }
 }
 
-/// PID 1 of the container that an nspawn runs, as it is called here.
-fn leader_of(nspawn: u32) -> Option<u32> {
-    let mut parents = vec![nspawn];
-    while let Some(pid) = parents.pop() {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let inner =
-            status.lines().find_map(|l| l.strip_prefix("NSpid:")).and_then(|l| l.split_whitespace().nth(1));
-        if inner == Some("1") {
-            return Some(pid);
-        }
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        parents.extend(children.split_whitespace().filter_map(|c| c.parse::<u32>().ok()));
-    }
-    None
+fn address(number: u8) -> String {
+    format!("10.231.{number}.2")
+}
+
+/// A process that keeps a mount namespace of its own.
+fn mount_namespace() -> Child {
+    let holder = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sleep", "infinity"])
+        .spawn()
+        .unwrap();
+    let ours = fs::read_link("/proc/self/ns/mnt").unwrap();
+    let apart = || fs::read_link(format!("/proc/{}/ns/mnt", holder.id())).is_ok_and(|ns| ns != ours);
+    until("a mount namespace of its own", Duration::from_secs(5), apart);
+    holder
 }
 
 /// Ends what a harness that was killed has left running under a machine's name.
@@ -361,9 +431,10 @@ fn remove_leftovers(name: &str, dir: &Path) {
     };
     let kill = |pid: u32| try_run(&["kill", "-9", &pid.to_string()]);
     if let Some(nspawn) = pid("nspawn", name) {
-        leader_of(nspawn).map(kill);
+        container::leader(nspawn).map(kill);
         kill(nspawn);
     }
+    pid("qemu", name).map(kill);
     // It outlives an nspawn that was killed.
     pid("leader", "systemd").map(kill);
     pid("holder", "sleep").map(kill);
@@ -380,17 +451,4 @@ fn free_number() -> (u8, File) {
         }
     }
     panic!("250 machines at once are enough");
-}
-
-/// `EXT4_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: the file system takes nothing more, and nothing that is
-/// not on disk yet gets there.
-#[allow(unsafe_code, reason = "an ioctl that no crate wraps")]
-fn shutdown_without_flush(file: &File) {
-    const EXT4_IOC_SHUTDOWN: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<u32>(b'X', 125);
-    const NO_LOG_FLUSH: u32 = 2;
-    // SAFETY: the request takes a pointer to a u32, which outlives the call.
-    unsafe {
-        let request = rustix::ioctl::Setter::<EXT4_IOC_SHUTDOWN, u32>::new(NO_LOG_FLUSH);
-        rustix::ioctl::ioctl(file, request).unwrap();
-    }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::machine::Machine;
 use super::nix_new;
-use super::run::{cache, run, try_run};
+use super::run::{cache, quote, run};
 
 /// An operator.
 pub struct Operator {
@@ -259,10 +259,6 @@ impl Operator {
 /// How a machine is reached as root.
 fn reach(machine: &Machine) -> [String; 2] {
     ["--target-host".to_owned(), format!("root@{}", machine.address())]
-}
-
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// A command that runs.

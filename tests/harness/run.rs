@@ -26,6 +26,11 @@ pub fn sh(script: &str) -> String {
     run(&["/bin/sh", "-euc", script])
 }
 
+/// A word of a shell.
+pub fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Waits until something holds; panics with `what` if it does not within the time.
 pub fn until(what: &str, time: Duration, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
