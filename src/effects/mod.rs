@@ -26,6 +26,8 @@ pub mod shell;
 pub mod slots;
 pub mod switch_lock;
 pub mod system_files;
+#[cfg(feature = "operator")]
+pub mod system_tree;
 pub mod systemd;
 pub mod target;
 #[cfg(feature = "operator")]
