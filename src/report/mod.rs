@@ -15,3 +15,9 @@ pub mod plan_text;
 pub mod reporter;
 #[cfg(feature = "operator")]
 pub mod status_text;
+#[cfg(feature = "operator")]
+pub mod system_markdown;
+#[cfg(feature = "operator")]
+pub mod system_sections;
+#[cfg(feature = "operator")]
+pub mod system_text;
