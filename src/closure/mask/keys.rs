@@ -31,8 +31,14 @@ const LAST: [&str; 13] =
 const PLACES: [&str; 6] = ["file", "files", "path", "dir", "directory", "command"];
 /// No secret is one of these.
 const NO_SECRETS: [&str; 9] = ["", "true", "false", "yes", "no", "on", "off", "null", "none"];
-/// systemd's keys that look secret and hold `id:path` (systemd.exec(5)); what lies there is masked by its place.
-const LOADS: [&str; 4] = ["LoadCredential", "LoadCredentialEncrypted", "ImportCredential", "PassEnvironment"];
+/// systemd's keys that look secret and hold names or paths (systemd.exec(5)); what lies there is masked by its place.
+const LOADS: [&str; 5] = [
+    "LoadCredential",
+    "LoadCredentialEncrypted",
+    "ImportCredential",
+    "ConditionCredential",
+    "PassEnvironment",
+];
 
 /// The secret values of a text.
 pub fn find(text: &str) -> Vec<Range<usize>> {
@@ -79,7 +85,12 @@ fn is_secret(key: &str) -> bool {
         return false;
     }
     let joined = words.concat();
-    LAST.contains(&last) || HOLDS.iter().any(|w| joined.contains(w))
+    // `HandlePowerKey`, as systemd writes its own keys.
+    let own = last == "key"
+        && words.len() > 1
+        && joined.len() == key.len()
+        && key.as_bytes()[0].is_ascii_uppercase();
+    (LAST.contains(&last) && !own) || HOLDS.iter().any(|w| joined.contains(w))
 }
 
 /// `DB_apiKey` is `db`, `api`, `key`.
@@ -109,11 +120,15 @@ fn value(text: &str, key: Range<usize>, line: &Range<usize>) -> Option<Range<usi
     // A quoted key ends with its quote, perhaps escaped, and blanks may follow.
     let mut at = key.end;
     at += bytes[at..line.end].iter().take_while(|b| matches!(b, b'\\' | b'"' | b'\'')).count();
-    at += bytes[at..line.end].iter().take_while(|b| blank(b)).count();
+    let quoted = at > key.end;
+    let blanks = bytes[at..line.end].iter().take_while(|b| blank(b)).count();
+    at += blanks;
     match bytes.get(at).filter(|_| at < line.end) {
-        Some(b'=' | b':') => at += 1,
+        Some(b'=') => at += 1,
+        // A blank before a colon is no mapping: `authorized_keys :0600`.
+        Some(b':') if blanks == 0 || quoted => at += 1,
         // `--password x`
-        Some(_) if at > key.end && bytes[key.start] == b'-' => {}
+        Some(_) if blanks > 0 && bytes[key.start] == b'-' => {}
         _ => return None,
     }
     at += bytes[at..line.end].iter().take_while(|b| blank(b)).count();
@@ -121,7 +136,8 @@ fn value(text: &str, key: Range<usize>, line: &Range<usize>) -> Option<Range<usi
         let id = text[at..line.end].find(':')?;
         return Some(at + id + 1..line.end);
     }
-    let quoted_pair = quote.filter(|_| bytes.get(key.end) == Some(&b'=') && !first_is_json(before));
+    // In `"KEY=a b"` the quote is the pair's, in `"key": "a"` the key's.
+    let quoted_pair = quote.filter(|q| bytes.get(key.end) != Some(q));
     let range = end_of(bytes, at, line.end, quoted_pair, first);
     let plain = text[range.clone()].trim_matches(['"', '\'', ',', ';', ' ']);
     (!NO_SECRETS.contains(&plain.to_ascii_lowercase().as_str())).then_some(range)
@@ -129,11 +145,6 @@ fn value(text: &str, key: Range<usize>, line: &Range<usize>) -> Option<Range<usi
 
 fn key_is(text: &str, key: &Range<usize>, name: &str) -> bool {
     &text[key.clone()] == name
-}
-
-/// Whether the quote before a key belongs to the key alone, as in JSON.
-fn first_is_json(before: &[u8]) -> bool {
-    before.iter().rev().skip(1).find(|b| !b.is_ascii_whitespace()).is_some_and(|b| matches!(b, b'{' | b','))
 }
 
 /// Where a value begins and ends: a quoted one with its quote, one within a quoted pair (`"KEY=a b"`) with the pair's,

@@ -43,8 +43,16 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
     }
     found.extend(text.match_indices('$').filter_map(|(at, _)| password_hash(text, at)));
     found.extend(text.match_indices("://").filter_map(|(at, _)| url_password(text, at + 3)));
+    found.extend(text.match_indices("eyJ").filter_map(|(at, _)| web_token(text, at)));
     found.extend(private_keys(text));
     found
+}
+
+/// A JSON web token: base 64 of `{"…`, and parts after dots (RFC 7519).
+fn web_token(text: &str, at: usize) -> Option<Range<usize>> {
+    let is = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let len = text[at..].find(|c| !is(c)).unwrap_or(text.len() - at);
+    text[at..at + len].contains('.').then_some(at..at + len)
 }
 
 /// How far a word goes: to a blank, a quote or a bracket.

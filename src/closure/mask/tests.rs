@@ -23,6 +23,9 @@ fn what_is_masked() {
         (r#"sh -c "echo {\"token\": \"a b\"}""#, r#"sh -c "echo {\"token\": \"‹masked›\"}""#),
         ("ExecStart=/bin/x --token abc --port 1", "ExecStart=/bin/x --token ‹masked› --port 1"),
         ("ExecStart=/bin/x --password='a b' -v", "ExecStart=/bin/x --password='‹masked›' -v"),
+        ("curl -H \"Authorization: Bearer a b\" x", "curl -H \"Authorization: ‹masked›\" x"),
+        ("A=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc x", "A=‹masked› x"),
+        ("rd.x=1 rd.luks.key=abc", "rd.x=1 rd.luks.key=‹masked›"),
         ("SetCredential=id:a b", "SetCredential=id:‹masked›"),
         ("Environment=SECRET=a\\\nb", "Environment=SECRET=‹masked›\nb"),
         ("Environment=\"SECRET=a \\\n  b\"", "Environment=\"SECRET=‹masked›\""),
@@ -42,7 +45,7 @@ fn what_is_masked() {
         ),
         ("-----BEGIN PRIVATE KEY-----\nabc", "‹masked›"),
         ("ExecStart=/bin/x rj4Kd93mZpQ0vLt7Xy2B", "ExecStart=/bin/x ‹masked›"),
-        ("x=/opt/app/config/rj4Kd93mZpQ0vLt7Xy2B/y", "x=/opt/app/config/‹masked›"),
+        ("x=/opt/app/configuration/rj4Kd93mZpQ0vLt7Xy2B/y", "x=/opt/app/configuration/‹masked›"),
     ] {
         assert_eq!(shown(text), expected, "{text}");
     }
@@ -70,6 +73,11 @@ fn what_stays_readable() {
         "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
         "CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_DAC_READ_SEARCH",
         "ExecStart=/run/current-system/sw/bin/systemd-tmpfiles --create --remove",
+        "HandlePowerKey=poweroff",
+        "f /root/.ssh/authorized_keys :0600 root",
+        "RequiresMountsFor=/var/lib/postgresql/16 /run/postgresql/",
+        "TZDIR=/nix/store/vakjsx50nwzqhr3axzyw5c2b7k3fwy1p-tzdata-2025b/share/zoneinfo",
+        "/nix/store/vakjsx50nwzqhr3axzyw5c2b7k3fwy1p-unit-script-nixos-rebuild-switch-to-configuration-start/bin/x",
         "echo $FOO$BAR $1 ${x}",
         "-----BEGIN CERTIFICATE-----",
     ] {
