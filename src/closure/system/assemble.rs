@@ -109,8 +109,6 @@ fn unit_kind(tree: &Tree, path: &str, name: &str, node: &Node) -> Option<UnitKin
         return Some(UnitKind::Alias(other.to_owned()));
     }
     match tree.files.get(path) {
-        // NixOS links whole directories of drop-ins.
-        Some(Found::Directory) => None,
         Some(Found::Text(_)) => Some(UnitKind::File),
         found => Some(UnitKind::NotCompared(why(found))),
     }

@@ -121,7 +121,10 @@ pub fn etc(old: &BTreeMap<String, EtcFile>, new: &BTreeMap<String, EtcFile>) -> 
             let word = |m: &Option<String>| m.clone().unwrap_or("linked".to_owned());
             how.push(format!("mode {} → {}", word(&a.mode), word(&b.mode)));
         }
-        let same_path = a.target == b.target && a.target.is_some();
+        // What a path in the store holds does not change; what is not read behind another link is nobody's.
+        let unread = a.content.known().is_none() || b.content.known().is_none();
+        let in_store = a.target.as_ref().is_some_and(|t| t.starts_with("/nix/store/"));
+        let same_path = a.target == b.target && a.target.is_some() && (in_store || unread);
         let path = |f: &EtcFile| normalised(f.target.as_deref().unwrap_or_default()).into_owned();
         match (&a.content, &b.content) {
             _ if same_path => {}

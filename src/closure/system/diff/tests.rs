@@ -138,6 +138,7 @@ fn what_needs_a_reboot() {
 fn files_of_etc() {
     let old = [
         ("etc/gone", "x"),
+        ("etc/relative", "→ ../one\na"),
         ("etc/hosts", "→ /nix/store/cccccccccccccccccccccccccccccccc-hosts\n127.0.0.1 a\n"),
         ("etc/issue", "→ /nix/store/cccccccccccccccccccccccccccccccc-issue\nhi"),
         ("etc/sudoers", "→ /nix/store/cccccccccccccccccccccccccccccccc-sudoers\nx"),
@@ -146,6 +147,7 @@ fn files_of_etc() {
     ];
     let new = [
         ("etc/came", "x"),
+        ("etc/relative", "→ ../one\nb"),
         ("etc/hosts", "→ /nix/store/dddddddddddddddddddddddddddddddd-hosts\n127.0.0.1 b\n"),
         ("etc/issue", "→ /nix/store/dddddddddddddddddddddddddddddddd-issue\nhi"),
         ("etc/sudoers", "→ /nix/store/cccccccccccccccccccccccccccccccc-sudoers\nx"),
@@ -165,6 +167,9 @@ fn files_of_etc() {
       "a masked value"
     ],
     "hosts": [
+      "content"
+    ],
+    "relative": [
       "content"
     ],
     "sudoers": [
