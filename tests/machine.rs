@@ -10,6 +10,9 @@ mod harness;
 mod lost;
 #[path = "machine/refused.rs"]
 mod refused;
+#[cfg(feature = "operator")]
+#[path = "machine/systems.rs"]
+mod systems;
 
 use std::path::PathBuf;
 
@@ -28,6 +31,8 @@ fn main() {
         return;
     }
     let rows = [good::rows(), bad::rows(), lost::rows(), refused::rows()].concat();
+    #[cfg(feature = "operator")]
+    let rows = [rows, systems::rows()].concat();
     libtest_mimic::run(&args, rows.into_iter().map(trial).collect()).exit();
 }
 

@@ -5,16 +5,21 @@ pub mod change;
 pub mod closure;
 pub mod comparison;
 pub mod diff;
+#[cfg(feature = "operator")]
 pub mod mask;
 pub mod name;
 pub mod snapshot;
+#[cfg(feature = "operator")]
+pub mod system;
 #[cfg(test)]
 mod tests;
 pub mod version;
+#[cfg(feature = "operator")]
 pub mod why;
 
 pub use change::{Change, Kind, Move};
 pub use closure::{Closure, Graph, Member};
 pub use diff::ClosureDiff;
 pub use name::Package;
+#[cfg(feature = "operator")]
 pub use why::Why;

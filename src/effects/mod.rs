@@ -35,6 +35,8 @@ pub mod slots;
 pub mod store_db;
 pub mod switch_lock;
 pub mod system_files;
+#[cfg(feature = "operator")]
+pub mod system_tree;
 pub mod systemd;
 pub mod target;
 #[cfg(feature = "operator")]

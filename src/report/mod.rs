@@ -24,6 +24,12 @@ pub mod reporter;
 #[cfg(feature = "operator")]
 pub mod status_text;
 #[cfg(feature = "operator")]
+pub mod system_markdown;
+#[cfg(feature = "operator")]
+pub mod system_sections;
+#[cfg(feature = "operator")]
+pub mod system_text;
+#[cfg(feature = "operator")]
 pub mod why_text;
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub(super) fn between(key: &str, old: Option<&str>, new: Option<&str>, list: boo
 fn masked(key: &str, old: Option<&str>, new: Option<&str>) -> Difference {
     let hide = |v: Option<&str>| v.map(|v| mask::value(key, v).into_owned());
     let (a, b) = (hide(old), hide(new));
-    if a == b || [&a, &b].iter().any(|v| v.as_deref() == Some(mask::HIDDEN)) {
+    if a == b || [&a, &b].iter().any(|v| v.as_deref() == Some(mask::MASKED)) {
         return Difference::Hidden;
     }
     Difference::Values { old: a, new: b }
@@ -97,7 +97,7 @@ fn shown(
     }
     let hide = |words: &[&str]| words.iter().map(|w| mask::value(key, w).into_owned()).collect::<Vec<_>>();
     let (removed, added) = (hide(removed), hide(added));
-    let secret = |words: &[String]| words.iter().all(|w| w == mask::HIDDEN);
+    let secret = |words: &[String]| words.iter().all(|w| w == mask::MASKED);
     if secret(&removed) && secret(&added) {
         return Some(Difference::Hidden);
     }

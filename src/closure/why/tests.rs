@@ -105,7 +105,7 @@ fn a_source_of_the_same_name_says_what_tells_it_apart() {
         content(s);
     });
     let line = "hello-2.12.tar.gz → explains 4: source hello-2.12.tar.gz (https://example.org/hello-2.12.tar.gz) \
-                hello-2.12.tar.gz (https://me:***@example.org/other.tar.gz)";
+                hello-2.12.tar.gz (https://me:‹masked›@example.org/other.tar.gz)";
     assert_told("url", &both, &[line]);
     // The same content from elsewhere, or fetched by another curl, rebuilds nothing.
     assert_told("only the url", &with("src", url), &[]);
