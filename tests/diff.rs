@@ -8,6 +8,8 @@ mod harness;
 mod scene;
 #[path = "diff/stores.rs"]
 mod stores;
+#[path = "diff/systems.rs"]
+mod systems;
 #[path = "diff/why.rs"]
 mod why;
 
@@ -21,7 +23,7 @@ fn main() {
         println!("SKIPPED: the store tests, because {why}");
         return;
     }
-    let rows = [cases::rows(), stores::rows(), why::rows()].concat();
+    let rows = [cases::rows(), stores::rows(), systems::rows(), why::rows()].concat();
     let trial = |(name, test): (&'static str, fn())| {
         Trial::test(name, move || {
             test();

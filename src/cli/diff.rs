@@ -1,20 +1,28 @@
 //! `nqd diff`.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 
-use super::sides::{self, Sides};
+use super::flags::Place;
+use super::sides::{self, Found, Sides};
 use super::usage;
 use crate::app::App;
 use crate::closure::ClosureDiff;
 use crate::closure::comparison::{Comparison, Side, VERSION};
-use crate::effects::{clock, operand, terminal};
+use crate::closure::mask::Masker;
+use crate::closure::system::diff::Given;
+use crate::closure::system::{self, Actions, dry_activate};
+use crate::deploy::request::Reach;
+use crate::effects::transport::Escalate;
+use crate::effects::{clock, env, operand, terminal};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::report::diff_text;
 use crate::report::packages_text::{Sort, View};
 use crate::report::reporter::{Form, print};
 
-/// Shows what differs between two systems: packages, versions, sizes.
+/// Shows what differs between two systems: packages, versions, sizes, units, files, users, ports.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   nqd diff                         what runs here, and ./result or the system profile
@@ -68,9 +76,7 @@ impl Args {
     fn compare(&self, app: &App) -> Result<Comparison, Failure> {
         let [a, b] = self.sides.operands(app)?;
         let (old, new) = (self.sides.find(a, app)?, self.sides.find(b, app)?);
-        let ([a, b], notes) = sides::closures([&old, &new], app)?;
-        let packages = ClosureDiff::between(&a, &b);
-        Ok(Comparison { version: VERSION, old: old.side, new: new.side, packages, notes })
+        compare(&old, &new, app)
     }
 
     fn show(&self, comparisons: &[Comparison], app: &App) -> Result<(), Failure> {
@@ -96,6 +102,41 @@ impl Args {
     }
 }
 
+/// Reads the two and compares them.
+fn compare(old: &Found, new: &Found, app: &App) -> Result<Comparison, Failure> {
+    let ([a, b], mut notes) = sides::closures([old, new], app)?;
+    let masker = sides::masker()?;
+    let actions = dry_activate(old, new, &masker, (app, &mut notes))?;
+    let given = Given { glibc: [&a, &b].map(|c| c.version_of("glibc")), actions };
+    let system = system::Comparison::of(&sides::system(old, &masker)?, &sides::system(new, &masker)?, given);
+    let packages = ClosureDiff::between(&a, &b);
+    Ok(Comparison { version: VERSION, old: old.side.clone(), new: new.side.clone(), packages, system, notes })
+}
+
+/// What the new system's own switch script would do to units, where it can be asked: the old one runs here, the new
+/// one is here, and we are root.
+fn dry_activate(
+    old: &Found,
+    new: &Found,
+    masker: &Masker,
+    (app, notes): (&App, &mut Vec<String>),
+) -> Result<Option<Actions>, Failure> {
+    let here = |f: &Found| matches!(&f.from, sides::From::Store(root) if root == Path::new("/"));
+    let runs = || Ok::<_, Failure>(operand::running()?.is_some_and(|r| r.path == old.side.path));
+    if !(env::is_root() && here(old) && here(new) && runs()?) || old.side.path == new.side.path {
+        return Ok(None);
+    }
+    let (name, _, _) = app.find(None, &Place::here())?;
+    let target = app.target(&name, &Reach { address: None, escalate: Escalate::default() })?;
+    match target.dry_activate(&new.side.path) {
+        Ok(lines) => Ok(Some(dry_activate::parse(&lines, masker))),
+        Err(failure) => {
+            notes.push(format!("dry-activate could not be asked what restarts: {}", failure.what));
+            Ok(None)
+        }
+    }
+}
+
 /// What each of the last generations changed, the newest last.
 fn history(n: usize, app: &App) -> Result<Vec<Comparison>, Failure> {
     let generations = operand::generations()?;
@@ -104,9 +145,9 @@ fn history(n: usize, app: &App) -> Result<Vec<Comparison>, Failure> {
     if last.len() < 2 {
         return Err(usage("the system profile has fewer than two generations"));
     }
-    let found: Vec<sides::Found> = last
+    let found: Vec<Found> = last
         .iter()
-        .map(|(local, time)| sides::Found {
+        .map(|(local, time)| Found {
             side: Side {
                 named: format!("{}, {}", local.found, clock::rfc3339(*time)),
                 path: local.path.clone(),
@@ -114,11 +155,9 @@ fn history(n: usize, app: &App) -> Result<Vec<Comparison>, Failure> {
             from: sides::From::Store(local.root.clone()),
         })
         .collect();
-    let one = |pair: &[sides::Found]| {
+    let one = |pair: &[Found]| {
         let [old, new] = pair else { return Err(Failure::new(Exit::Internal, "two at a time")) };
-        let ([a, b], notes) = sides::closures([old, new], app)?;
-        let packages = ClosureDiff::between(&a, &b);
-        Ok(Comparison { version: VERSION, old: old.side.clone(), new: new.side.clone(), packages, notes })
+        compare(old, new, app)
     };
     found.windows(2).map(one).collect()
 }

@@ -87,6 +87,11 @@ fn escalate(word: &str) -> Result<Escalate, String> {
 }
 
 impl Place {
+    /// This machine.
+    pub fn here() -> Self {
+        Self { target_host: None, local: true, escalate: None, ask_sudo_password: false }
+    }
+
     /// `--target-host` or `--local`.
     pub fn place(&self) -> Option<PlaceArg> {
         match (&self.target_host, self.local) {

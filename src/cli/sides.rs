@@ -8,7 +8,9 @@ use super::usage;
 use crate::app::App;
 use crate::closure::Closure;
 use crate::closure::comparison::Side;
+use crate::closure::mask::Masker;
 use crate::closure::snapshot::Snapshot;
+use crate::closure::system::SystemReading;
 use crate::deploy::facts::Evaluation;
 use crate::deploy::gather::staged;
 use crate::effects::closures::{self, Deriving, Read};
@@ -18,6 +20,7 @@ use crate::effects::nix_cli::NixCli;
 use crate::effects::operand::{self, FORMS, Local, Reading};
 use crate::effects::runner::Runner;
 use crate::effects::store_db::StoreDb;
+use crate::effects::system_tree::{self, LocalTree};
 use crate::effects::target::Target;
 use crate::effects::{files, terminal};
 use crate::exit::Exit;
@@ -191,6 +194,20 @@ pub(super) fn closures(found: [&Found; 2], app: &App) -> Result<([Closure; 2], V
     });
     closures::name_exactly([&mut old, &mut new], deriving)?;
     Ok(([old, new], notes))
+}
+
+/// What a side is made of beyond its packages.
+pub(super) fn system(found: &Found, masker: &Masker) -> Result<SystemReading, Failure> {
+    match &found.from {
+        From::Store(root) => system_tree::read(&LocalTree::new(root), &found.side.path, masker),
+        From::File(snapshot) => Ok(snapshot.system.clone()),
+        From::Machine(target) => target.system(&found.side.path, masker),
+    }
+}
+
+/// A masker: both sides of a comparison are read with one.
+pub(super) fn masker() -> Result<Masker, Failure> {
+    system_tree::masker().map_err(|e| Failure::new(Exit::Internal, format!("making a random key: {e}")))
 }
 
 fn closure(

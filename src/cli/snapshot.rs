@@ -33,11 +33,13 @@ impl Args {
         let operand = self.sides.understand(word, app)?;
         let found = self.sides.find(operand, app)?;
         let closure = sides::closure_alone(&found, app)?;
+        let system = sides::system(&found, &sides::masker()?)?;
         let snapshot = Snapshot {
             nqd_snapshot: VERSION,
             taken: clock::wall(),
             named: found.side.named.clone(),
             closure,
+            system,
         };
         let text =
             serde_json::to_string(&snapshot).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;

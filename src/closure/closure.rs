@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::name::Package;
+use super::name::{self, Package};
 use crate::model::StorePath;
 
 /// A path and everything that it refers to, directly or not.
@@ -61,6 +61,20 @@ impl Closure {
     /// A path of it.
     pub fn get(&self, path: &StorePath) -> Option<&Member> {
         self.members.binary_search_by(|m| m.path.cmp(path)).ok().map(|at| &self.members[at])
+    }
+
+    /// The versions of a package in it, in words.
+    pub fn version_of(&self, package: &str) -> Option<String> {
+        let mut versions: Vec<&str> = self
+            .members
+            .iter()
+            .map(|m| name::split(m.path.name()))
+            .filter(|(name, _)| *name == package)
+            .filter_map(|(_, version)| version)
+            .collect();
+        versions.sort_unstable();
+        versions.dedup();
+        (!versions.is_empty()).then(|| versions.join(", "))
     }
 
     /// The shortest way from the root to a path, both included; empty if references were not read.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ClosureDiff;
+use super::system;
 use crate::model::StorePath;
 
 /// The version of [`Comparison`].
@@ -20,6 +21,8 @@ pub struct Comparison {
     pub new: Side,
     /// Packages and sizes.
     pub packages: ClosureDiff,
+    /// Everything else that makes a system: units, files, users, ports.
+    pub system: system::Comparison,
     /// What a person should know about how this was found out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

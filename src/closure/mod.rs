@@ -3,11 +3,13 @@
 pub mod change;
 #[allow(clippy::module_inception, reason = "its noun")]
 pub mod closure;
+#[cfg(feature = "operator")]
 pub mod comparison;
 pub mod diff;
 #[cfg(feature = "operator")]
 pub mod mask;
 pub mod name;
+#[cfg(feature = "operator")]
 pub mod snapshot;
 #[cfg(feature = "operator")]
 pub mod system;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Closure;
+use super::system::SystemReading;
 
 /// The version of [`Snapshot`].
 pub const VERSION: u32 = 1;
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub named: String,
     /// Its paths.
     pub closure: Closure,
+    /// What else makes the system; secrets are masked, and what is masked cannot be compared later.
+    pub system: SystemReading,
 }
 
 impl Snapshot {

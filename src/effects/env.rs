@@ -26,6 +26,11 @@ pub fn current_exe() -> std::io::Result<PathBuf> {
     std::env::current_exe()?.canonicalize()
 }
 
+/// Whether this process is root's.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Says to a guard that another one has let it answer in its place.
 const DELEGATED: &str = "NQD_DELEGATED";
 

@@ -428,6 +428,15 @@ impl Target for FakeTarget {
         let members = vec![Member::bare(system.clone())];
         self.0.step("closure", Exit::Internal, || Ok(Closure::new(system.clone(), members)))
     }
+    #[cfg(feature = "operator")]
+    fn system(
+        &self,
+        system: &StorePath,
+        _: &crate::closure::mask::Masker,
+    ) -> Result<crate::closure::system::SystemReading, Failure> {
+        use crate::closure::system::{NoSystem, SystemReading};
+        self.0.step("system", Exit::Internal, || Ok(SystemReading::Empty(NoSystem::Missing(system.clone()))))
+    }
     fn cancel(&self, by: &str) -> Result<String, Failure> {
         self.0.step("cancel", Exit::Internal, || {
             if !self.0.guard_runs.load(Ordering::SeqCst) {

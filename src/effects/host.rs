@@ -9,6 +9,8 @@ use super::shell::{command, quote};
 use super::target::{OnLine, RemoteStore, Target};
 use super::transport::{Place, Transport};
 use crate::closure::Closure;
+#[cfg(feature = "operator")]
+use crate::closure::{mask::Masker, system::SystemReading};
 use crate::deploy::facts::TargetFacts;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -61,6 +63,12 @@ impl Target for Host {
 
     fn closure(&self, system: &StorePath) -> Result<Closure, Failure> {
         super::path_infos::closure_of(system, &self.text(&super::path_infos::script(system))?)
+    }
+
+    #[cfg(feature = "operator")]
+    fn system(&self, system: &StorePath, masker: &Masker) -> Result<SystemReading, Failure> {
+        use super::system_tree::{RemoteTree, read};
+        read(&RemoteTree::new(&self.transport), system, masker)
     }
 
     fn missing(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, Failure> {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::gather::{Purpose, RemoteSystem};
 use crate::closure::Closure;
+#[cfg(feature = "operator")]
+use crate::closure::{mask::Masker, system::SystemReading};
 use crate::deploy::facts::TargetFacts;
 use crate::failure::Failure;
 use crate::guard::Spec;
@@ -38,6 +40,9 @@ pub trait Target: Send + Sync {
     fn confirm(&self, id: &TxId, token: &str, time: Duration) -> Result<(), Failure>;
     /// The closure of a system in its store, with references and sizes.
     fn closure(&self, system: &StorePath) -> Result<Closure, Failure>;
+    /// What a system in its store is made of beyond its packages.
+    #[cfg(feature = "operator")]
+    fn system(&self, system: &StorePath, masker: &Masker) -> Result<SystemReading, Failure>;
     /// Has the running transaction rolled back.
     fn cancel(&self, by: &str) -> Result<String, Failure>;
     /// Gives this transaction up unless it has begun to change something: then that is [`Exit::Busy`], and it goes on.

@@ -3,6 +3,7 @@
 use console::style;
 
 use super::packages_text::{self, View};
+use super::{system_markdown, system_text};
 use crate::closure::change::{Change, Kind};
 use crate::closure::comparison::{Comparison, Side};
 use crate::model::text::{bytes, printable};
@@ -20,6 +21,7 @@ pub fn render(c: &Comparison, view: &View) -> String {
         out.push("no change: the two are the same".to_owned());
     } else {
         out.extend(packages_text::lines(&c.packages, view));
+        out.push(system_text::render(&c.system, view.width));
     }
     for note in &c.notes {
         out.push(format!("{} {}", style("note:").yellow(), printable(note, false)));
@@ -54,7 +56,8 @@ pub fn markdown(c: &Comparison) -> String {
     let sizes =
         c.packages.bytes.map_or_else(String::new, |[old, new]| format!("; {} → {}", bytes(old), bytes(new)));
     let rebuilt = c.packages.rebuilt;
-    out.push(format!("\n{rebuilt} rebuilt with the same version or none; {old} → {new} paths{sizes}"));
+    out.push(format!("\n{rebuilt} rebuilt with the same version or none; {old} → {new} paths{sizes}\n"));
+    out.push(system_markdown::render(&c.system));
     out.join("\n")
 }
 

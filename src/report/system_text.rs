@@ -20,12 +20,18 @@ pub fn render(comparison: &Comparison, width: usize) -> String {
     }
     let mut out = Vec::new();
     for section in &sections {
-        out.push(style(section.title).bold().to_string());
+        out.push(style(titled(section.title)).bold().to_string());
         for row in &section.rows {
             show(&mut out, row, width);
         }
     }
     out.join("\n")
+}
+
+/// As the other sections' titles: with a capital.
+fn titled(title: &str) -> String {
+    let mut chars = title.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 fn show(out: &mut Vec<String>, row: &Row, width: usize) {

@@ -81,6 +81,11 @@ pub fn rows() -> Vec<Row> {
                 plain(&scene.nqd(&["diff", &a, &a, "--exit-code"]).expect(0, &[]).stdout)
             );
         }),
+        ("what_is_no_system_is_compared_by_its_paths", || {
+            let scene = Scene::new();
+            let [a, b] = ["1", "2"].map(|v| scene.build(&format!(r#"p "tool" "{v}""#)));
+            assert_snapshot!("what_is_no_system", plain(&scene.nqd(&["diff", &a, &b]).expect(0, &[]).stdout));
+        }),
         ("as_a_table", || {
             let scene = Scene::new();
             let [a, b] = scene.systems(r#"(p "x" "1") (p "pipe" "1")"#, r#"(p "x" "2") (p "y" "1")"#);

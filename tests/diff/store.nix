@@ -45,5 +45,5 @@ rec {
     sh {
       name = "nixos-system-web-${version}";
       inherit refs;
-    } "mkdir $out; echo ${version} > $out/nixos-version; echo $refs > $out/refs";
+    } "mkdir -p $out/etc; echo > $out/init; echo ${version} > $out/nixos-version; echo $refs > $out/refs";
 }

@@ -49,18 +49,18 @@ fn at_eighty_columns() {
     let text = render(&comparison(), 80);
     assert!(text.lines().all(|l| measure_text_width(l) <= 80), "{text}");
     insta::assert_snapshot!(text, @r#"
-system
+System
   ~ NixOS 26.05.1 → 26.05.2
   ~ kernel linux-6.12.4 → linux-6.12.9
   ~ systemd systemd-257.2: rebuilt, same version
   ~ kernel parameters +loglevel=7 +nohibernate -loglevel=4
   ! reboot needed: kernel, kernel parameters changed
-the switch (derived from the unit files: of these, what runs)
+The switch (derived from the unit files: of these, what runs)
   ~ re-executes systemd
   - stops gone.service
   ~ restarts nginx.service, sshd.service
   + starts came.service
-units
+Units
   + came.service
   - gone.service
   ~ nginx.service: a masked value changed
@@ -74,12 +74,12 @@ units
 /etc
   ~ hosts: content
     paths only: issue
-users
+Users
     not known: neither `activate` nor userborn.service names a file that
       declares users
-tmpfiles
+Tmpfiles
   + x.conf: d /b
-firewall
+Firewall
     not known: the system has no etc/nqd/system.json
 "#);
 }
@@ -151,7 +151,7 @@ fn nothing_to_say_and_nothing_to_compare() {
     let why = NoSystem::NotNixos { path: toplevel('a'), lacks: "nixos-version".into() };
     let empty = Comparison::Empty([Some(why), None]);
     insta::assert_snapshot!(render(&empty, 80), @r#"
-system not compared
+System not compared
   ! old not a NixOS system:
       /nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-nixos-system-web-1 has no
       `nixos-version`
