@@ -147,7 +147,7 @@ fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
 fn deriver(local: Local) -> Result<Derived, Failure> {
     let Local { path, root, found } = local;
     let refused = |e: crate::effects::store_db::DbError| Failure::refused(e.to_string());
-    let derivers = StoreDb::open(&root).and_then(|db| db.derivers(&path)).map_err(refused)?;
+    let derivers = StoreDb::open(&root).and_then(|db| db.makers(&path)).map_err(refused)?;
     for derivation in &derivers {
         if closures::derivation(&root, derivation)?.is_some() {
             let side = crate::closure::comparison::Side { named: found, path };

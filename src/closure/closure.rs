@@ -29,6 +29,9 @@ pub struct Member {
     /// What its derivation says it is; `None` where that was not read or is not there any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<Package>,
+    /// The derivation that is noted to have made it.
+    #[serde(skip)]
+    pub deriver: Option<StorePath>,
     /// Whether somebody chose it: it is named in `environment.systemPackages`, for a user, or in Home Manager.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub selected: bool,
@@ -41,7 +44,7 @@ pub struct Member {
 impl Member {
     /// A path of which nothing more is known.
     pub fn bare(path: StorePath) -> Self {
-        Self { path, nar_size: None, package: None, selected: false, via: None }
+        Self { path, nar_size: None, package: None, deriver: None, selected: false, via: None }
     }
 }
 
@@ -94,22 +97,27 @@ impl Closure {
 /// Where to look for the packages that somebody chose: what these refer to directly.
 const CHOSEN: [&str; 4] = ["system-path", "home-manager-path", "user-environment", "user-path"];
 
+/// A path as a store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The path.
+    pub path: StorePath,
+    /// Its size as a NAR, in bytes.
+    pub nar_size: u64,
+    /// The derivation that is noted to have made it.
+    pub deriver: Option<StorePath>,
+}
+
 /// References of the paths of one or more closures, as a store gives them.
 #[derive(Debug, Default)]
 pub struct Graph {
-    /// The paths, and their sizes in bytes.
-    pub nodes: Vec<(StorePath, u64)>,
+    /// The paths.
+    pub nodes: Vec<Node>,
     /// To which nodes each refers.
     pub references: Vec<Vec<u32>>,
 }
 
 impl Graph {
-    /// Adds a path; its number.
-    pub fn add(&mut self, path: StorePath, nar_size: u64, references: Vec<u32>) {
-        self.nodes.push((path, nar_size));
-        self.references.push(references);
-    }
-
     /// A graph of paths with their references by name. What refers to a path that is not there is an error.
     pub fn of(infos: Vec<(StorePath, u64, Vec<StorePath>)>) -> Result<Self, StorePath> {
         let numbers: BTreeMap<StorePath, u32> =
@@ -117,7 +125,8 @@ impl Graph {
         let mut graph = Self::default();
         for (path, size, references) in infos {
             let number = |r: StorePath| numbers.get(&r).copied().ok_or(r);
-            graph.add(path, size, references.into_iter().map(number).collect::<Result<_, _>>()?);
+            graph.references.push(references.into_iter().map(number).collect::<Result<_, _>>()?);
+            graph.nodes.push(Node { path, nar_size: size, deriver: None });
         }
         Ok(graph)
     }
@@ -132,7 +141,7 @@ impl Graph {
         let mut next = 0;
         while let Some(&at) = queue.get(next) {
             next += 1;
-            let chooses = CHOSEN.contains(&self.nodes[at as usize].0.name());
+            let chooses = CHOSEN.contains(&self.nodes[at as usize].path.name());
             for &to in &self.references[at as usize] {
                 selected[to as usize] |= chooses && to != at;
                 if via[to as usize] == UNSEEN {
@@ -141,10 +150,11 @@ impl Graph {
                 }
             }
         }
-        let path = |n: u32| self.nodes[n as usize].0.clone();
+        let path = |n: u32| self.nodes[n as usize].path.clone();
         let member = |&n: &u32| Member {
             path: path(n),
-            nar_size: Some(self.nodes[n as usize].1),
+            nar_size: Some(self.nodes[n as usize].nar_size),
+            deriver: self.nodes[n as usize].deriver.clone(),
             package: None,
             selected: selected[n as usize],
             via: (n != root).then(|| path(via[n as usize])),

@@ -20,7 +20,7 @@ pub mod version;
 pub mod why;
 
 pub use change::{Change, Kind, Move};
-pub use closure::{Closure, Graph, Member};
+pub use closure::{Closure, Graph, Member, Node};
 pub use diff::ClosureDiff;
 pub use name::Package;
 #[cfg(feature = "operator")]

@@ -7,7 +7,7 @@ use super::rooted::inside;
 use super::runner::{Cmd, Runner};
 use super::store_db::{DbError, StoreDb};
 use super::{files, path_infos};
-use crate::closure::{Closure, Package, diff};
+use crate::closure::{Closure, Member, Package, diff};
 use crate::derivation::{Derivation, Header};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -28,7 +28,7 @@ pub struct Read {
 
 /// Reads closures of the store under `root`.
 pub fn read(root: &Path, paths: &[&StorePath], runner: &Runner) -> Result<Read, Failure> {
-    match StoreDb::open(root).and_then(|db| Ok((db.graph(paths)?, db))) {
+    match StoreDb::open(root).and_then(|mut db| Ok((db.graph(paths)?, db))) {
         Ok(((graph, numbers), db)) => {
             let closures = numbers.into_iter().map(|n| graph.closure(n)).collect();
             Ok(Read { closures, db: Some(db), notes: Vec::new() })
@@ -69,13 +69,12 @@ pub struct Deriving<'a> {
 /// that cannot be read is an error.
 pub fn name_exactly(closures: [&mut Closure; 2], stores: [Option<Deriving<'_>>; 2]) -> Result<(), Failure> {
     let [old, new] = closures;
-    let only = diff::differing(old, new).map(|side| side.iter().map(|m| m.path.clone()).collect::<Vec<_>>());
-    for ((closure, paths), store) in [old, new].into_iter().zip(&only).zip(stores) {
+    let only = diff::differing(old, new).map(|side| side.into_iter().map(Made::of).collect::<Vec<_>>());
+    for ((closure, made), store) in [old, new].into_iter().zip(&only).zip(stores) {
         let Some(store) = store else { continue };
-        let packages = store.packages(paths)?;
-        let mut named = paths.iter().zip(packages).peekable();
+        let mut named = made.iter().zip(store.packages(made)?).peekable();
         for member in &mut closure.members {
-            if let Some((_, package)) = named.next_if(|(path, _)| **path == member.path) {
+            if let Some((_, package)) = named.next_if(|(made, _)| made.path == member.path) {
                 member.package = package;
             }
         }
@@ -83,31 +82,45 @@ pub fn name_exactly(closures: [&mut Closure; 2], stores: [Option<Deriving<'_>>; 
     Ok(())
 }
 
+/// A path, and the derivation that is noted to have made it.
+struct Made {
+    path: StorePath,
+    deriver: Option<StorePath>,
+}
+
+impl Made {
+    fn of(member: &Member) -> Self {
+        Self { path: member.path.clone(), deriver: member.deriver.clone() }
+    }
+}
+
 /// The same for every path of one closure.
 pub fn name_all(closure: &mut Closure, store: &Deriving<'_>) -> Result<(), Failure> {
-    let paths: Vec<StorePath> = closure.members.iter().map(|m| m.path.clone()).collect();
-    for (member, package) in closure.members.iter_mut().zip(store.packages(&paths)?) {
+    let made: Vec<Made> = closure.members.iter().map(Made::of).collect();
+    for (member, package) in closure.members.iter_mut().zip(store.packages(&made)?) {
         member.package = package;
     }
     Ok(())
 }
 
 impl Deriving<'_> {
-    fn packages(&self, paths: &[StorePath]) -> Result<Vec<Option<Package>>, Failure> {
-        let derivers: Vec<Option<StorePath>> =
-            paths.iter().map(|p| self.db.deriver(p)).collect::<Result<_, _>>().map_err(|e| failure(&e))?;
-        let known = parallel(paths, &derivers, self.root)?;
-        let again = |(path, said): (&StorePath, Said)| match said {
-            Said::Gone => self.another(path),
+    fn packages(&self, made: &[Made]) -> Result<Vec<Option<Package>>, Failure> {
+        let said = parallel(made, self.root)?;
+        let gone = |(made, said): (&'_ Made, &Said)| matches!(said, Said::Gone).then(|| made.path.clone());
+        let paths: Vec<StorePath> = made.iter().zip(&said).filter_map(gone).collect();
+        // Where the noted derivation is not there any more, any other that has this path as an output will do.
+        let mut others =
+            self.db.derivers(&paths.iter().collect::<Vec<_>>()).map_err(|e| failure(&e))?.into_iter();
+        let last = |(made, said): (&Made, Said)| match said {
+            Said::Gone => self.another(&made.path, &others.next().unwrap_or_default()),
             said => Ok(said.package()),
         };
-        paths.iter().zip(known).map(again).collect()
+        made.iter().zip(said).map(last).collect()
     }
 
-    /// From any derivation that has this path as an output: the noted one is not there any more.
-    fn another(&self, path: &StorePath) -> Result<Option<Package>, Failure> {
-        for derivation in self.db.derivers(path).map_err(|e| failure(&e))? {
-            match ask(self.root, path, &derivation)? {
+    fn another(&self, path: &StorePath, derivers: &[StorePath]) -> Result<Option<Package>, Failure> {
+        for derivation in derivers {
+            match ask(self.root, path, derivation)? {
                 Said::Gone => {}
                 said => return Ok(said.package()),
             }
@@ -137,18 +150,13 @@ impl Said {
 }
 
 /// Reads many derivations, on two threads: most of the time goes into opening files.
-fn parallel(paths: &[StorePath], derivers: &[Option<StorePath>], root: &Path) -> Result<Vec<Said>, Failure> {
-    let read = |paths: &[StorePath], derivers: &[Option<StorePath>]| {
-        let one = |(path, deriver): (&StorePath, &Option<StorePath>)| match deriver {
-            Some(deriver) => ask(root, path, deriver),
-            None => Ok(Said::Gone),
-        };
-        paths.iter().zip(derivers).map(one).collect::<Result<Vec<_>, Failure>>()
-    };
-    let half = paths.len() / 2;
+fn parallel(made: &[Made], root: &Path) -> Result<Vec<Said>, Failure> {
+    let one = |made: &Made| made.deriver.as_ref().map_or(Ok(Said::Gone), |d| ask(root, &made.path, d));
+    let read = |made: &[Made]| made.iter().map(one).collect::<Result<Vec<_>, Failure>>();
+    let (first, second) = made.split_at(made.len() / 2);
     let (first, second) = thread::scope(|scope| {
-        let other = scope.spawn(|| read(&paths[half..], &derivers[half..]));
-        (read(&paths[..half], &derivers[..half]), other.join())
+        let other = scope.spawn(|| read(second));
+        (read(first), other.join())
     });
     let second = second.map_err(|_| Failure::new(Exit::Internal, "reading derivations panicked"))?;
     let mut all = first?;

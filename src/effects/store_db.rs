@@ -4,12 +4,18 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Statement};
+use rusqlite::types::Value;
+use rusqlite::vtab::array::{Array, load_module};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use thiserror::Error;
 
 use super::files;
-use crate::closure::Graph;
+use crate::closure::{Graph, Node};
 use crate::model::StorePath;
 
 /// The versions of the tables that are known to have what is read here.
@@ -42,6 +48,8 @@ pub enum DbError {
 /// The database of the store under a root: `/` for the system's own.
 pub struct StoreDb {
     connection: Connection,
+    /// Reads paths while the other reads references: most of the time goes into copying pages.
+    second: Connection,
     root: PathBuf,
 }
 
@@ -49,6 +57,9 @@ pub struct StoreDb {
 fn file(root: &Path) -> PathBuf {
     root.join("nix/var/nix/db/db.sqlite")
 }
+
+/// How often it is tried to find a moment in which nothing is written.
+const ATTEMPTS: usize = 100;
 
 impl StoreDb {
     /// Opens it. All that is read later is of one moment.
@@ -62,64 +73,64 @@ impl StoreDb {
             Some(other) => return Err(unreadable(format!("its tables are of version {other}"))),
             None => return Err(unreadable("it does not say which version its tables are of".to_owned())),
         }
-        // Never `immutable`: that would not see what was registered last.
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let open = || {
-            let connection = Connection::open_with_flags(&path, flags)?;
-            connection.busy_timeout(std::time::Duration::from_secs(10))?;
-            // One transaction: without it every query takes the locks anew, a hundred times the system calls.
-            connection.execute_batch("BEGIN; SELECT 1 FROM ValidPaths LIMIT 1;")?;
-            Ok(connection)
-        };
-        let connection = open().map_err(|e: rusqlite::Error| unreadable(e.to_string()))?;
-        Ok(Self { connection, root: root.to_owned() })
+        let open = || Ok([connect(&path)?, connect(&path)?]);
+        let [connection, second] = open().map_err(|e: rusqlite::Error| unreadable(e.to_string()))?;
+        for _ in 0..ATTEMPTS {
+            if at_once(&connection, &second).map_err(|e| unreadable(e.to_string()))? {
+                return Ok(Self { connection, second, root: root.to_owned() });
+            }
+        }
+        Err(unreadable("it is being written to all the time".to_owned()))
     }
 
     /// The graph of everything that these paths need, and which node each of them is.
-    pub fn graph(&self, roots: &[&StorePath]) -> Result<(Graph, Vec<u32>), DbError> {
-        let mut walk = Walk::new(&self.connection).map_err(damaged)?;
-        let mut numbers = Vec::new();
+    pub fn graph(&mut self, roots: &[&StorePath]) -> Result<(Graph, Vec<u32>), DbError> {
+        let mut ids = Vec::new();
         for root in roots {
             let unregistered = || DbError::Unregistered { path: (*root).clone(), root: self.root.clone() };
-            let id = self.id(root).map_err(damaged)?.ok_or_else(unregistered)?;
-            numbers.push(walk.number(id));
+            ids.push(self.id(root).map_err(damaged)?.ok_or_else(unregistered)?);
         }
-        walk.run()?;
-        Ok((walk.graph, numbers))
+        let mut walk = Walk::default();
+        let numbers = ids.into_iter().map(|id| walk.number(id)).collect();
+        let (connection, second) = (&self.connection, &mut self.second);
+        let (sender, levels) = mpsc::channel();
+        let nodes = thread::scope(|scope| {
+            let reader = scope.spawn(move || nodes(second, &levels));
+            let walked = walk.run(connection, &sender);
+            drop(sender);
+            let nodes = reader.join().map_err(|_| damaged("reading it panicked"))??;
+            walked.map_err(damaged).map(|()| nodes)
+        })?;
+        Ok((walk.graph(nodes)?, numbers))
     }
 
     fn id(&self, path: &StorePath) -> rusqlite::Result<Option<i64>> {
-        let mut query = self.connection.prepare_cached("SELECT id FROM ValidPaths WHERE path = ?")?;
+        let mut query = self.connection.prepare("SELECT id FROM ValidPaths WHERE path = ?")?;
         query.query_row([path.as_str()], |row| row.get(0)).optional()
     }
 
-    /// The derivations that a path may have been built by: the one that was noted, then all that have it as an output.
-    pub fn derivers(&self, path: &StorePath) -> Result<Vec<StorePath>, DbError> {
-        let derivers = || -> rusqlite::Result<Vec<String>> {
-            let db = &self.connection;
-            let mut noted = db.prepare_cached("SELECT deriver FROM ValidPaths WHERE path = ?")?;
-            let noted: Option<Option<String>> =
-                noted.query_row([path.as_str()], |row| row.get(0)).optional()?;
-            let mut others = db.prepare_cached(
-                "SELECT p.path FROM DerivationOutputs d JOIN ValidPaths p ON p.id = d.drv WHERE d.path = ?",
-            )?;
-            let others =
-                others.query_map([path.as_str()], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
-            Ok(noted.flatten().into_iter().chain(others).collect())
-        };
-        let texts = derivers().map_err(damaged)?;
-        texts.iter().map(|t| StorePath::parse(t).map_err(damaged)).collect()
-    }
-
-    /// The noted deriver alone; faster than [`Self::derivers`].
-    pub fn deriver(&self, path: &StorePath) -> Result<Option<StorePath>, DbError> {
+    /// All derivations that may have made a path: the one that was noted, then those that have it as an output.
+    pub fn makers(&self, path: &StorePath) -> Result<Vec<StorePath>, DbError> {
         let noted = || -> rusqlite::Result<Option<Option<String>>> {
-            let mut query =
-                self.connection.prepare_cached("SELECT deriver FROM ValidPaths WHERE path = ?")?;
+            let mut query = self.connection.prepare("SELECT deriver FROM ValidPaths WHERE path = ?")?;
             query.query_row([path.as_str()], |row| row.get(0)).optional()
         };
-        let text = noted().map_err(damaged)?.flatten();
-        text.map(|t| StorePath::parse(&t).map_err(damaged)).transpose()
+        let noted = noted().map_err(damaged)?.flatten().filter(|d| !d.is_empty());
+        let noted = noted.map(|t| StorePath::parse(&t).map_err(damaged)).transpose()?;
+        Ok(noted.into_iter().chain(self.derivers(&[path])?.into_iter().flatten()).collect())
+    }
+
+    /// The derivations that have these paths as outputs; what was noted when they were built is not among them.
+    pub fn derivers(&self, paths: &[&StorePath]) -> Result<Vec<Vec<StorePath>>, DbError> {
+        let query =
+            "SELECT p.path FROM DerivationOutputs d JOIN ValidPaths p ON p.id = d.drv WHERE d.path = ?";
+        let mut query = self.connection.prepare(query).map_err(damaged)?;
+        let mut of = |path: &StorePath| -> rusqlite::Result<Vec<String>> {
+            query.query_map([path.as_str()], |row| row.get(0))?.collect()
+        };
+        let parsed =
+            |texts: Vec<String>| texts.iter().map(|t| StorePath::parse(t).map_err(damaged)).collect();
+        paths.iter().map(|path| of(path).map_err(damaged).and_then(parsed)).collect()
     }
 }
 
@@ -127,62 +138,116 @@ fn damaged(e: impl std::fmt::Display) -> DbError {
     DbError::Damaged(e.to_string())
 }
 
-/// Breadth first over the references, by the database's own numbers.
-struct Walk<'db> {
-    references: Statement<'db>,
-    info: Statement<'db>,
-    numbers: HashMap<i64, u32>,
-    queue: Vec<i64>,
-    graph: Graph,
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // Never `immutable`: that would not see what was registered last.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    // KiB of pages: with SQLite's own 2 MiB each would be read several times.
+    connection.pragma_update(None, "cache_size", -8_000)?;
+    load_module(&connection)?;
+    Ok(connection)
 }
 
-impl<'db> Walk<'db> {
-    fn new(db: &'db Connection) -> rusqlite::Result<Self> {
-        Ok(Self {
-            references: db.prepare("SELECT reference FROM Refs WHERE referrer = ?")?,
-            info: db.prepare("SELECT path, narSize FROM ValidPaths WHERE id = ?")?,
-            numbers: HashMap::with_capacity(8192),
-            queue: Vec::with_capacity(8192),
-            graph: Graph::default(),
-        })
+/// Begins a transaction on both, without which every query would take the locks anew. Whether both see the same:
+/// nothing was written between the first's look before the second began, and its own beginning.
+fn at_once(first: &Connection, second: &Connection) -> rusqlite::Result<bool> {
+    const BEGIN: &str = "BEGIN; SELECT 1 FROM ValidPaths LIMIT 1;";
+    let version = || first.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
+    let before = version()?;
+    second.execute_batch(BEGIN)?;
+    first.execute_batch(BEGIN)?;
+    if version()? == before {
+        return Ok(true);
     }
+    first.execute_batch("ROLLBACK")?;
+    second.execute_batch("ROLLBACK")?;
+    Ok(false)
+}
 
+/// Breadth first over the references, by the database's own numbers, a whole level at a time: what lies side by side
+/// in the database is read side by side.
+#[derive(Default)]
+struct Walk {
+    numbers: HashMap<i64, u32>,
+    ids: Vec<i64>,
+    references: Vec<Vec<u32>>,
+}
+
+impl Walk {
     fn number(&mut self, id: i64) -> u32 {
-        let next = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        let next = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
         let number = *self.numbers.entry(id).or_insert(next);
         if number == next {
-            self.queue.push(id);
+            self.ids.push(id);
         }
         number
     }
 
-    fn run(&mut self) -> Result<(), DbError> {
-        let mut at = 0;
-        while let Some(&id) = self.queue.get(at) {
-            let (path, size) = self
-                .info
-                .query_row([id], |row| {
-                    let path = row.get_ref(0)?.as_str()?;
-                    Ok((StorePath::parse(path).map_err(|e| e.to_string()), row.get::<_, Option<i64>>(1)?))
-                })
-                .map_err(damaged)?;
-            let references = self.referenced(id).map_err(damaged)?;
-            let size = u64::try_from(size.unwrap_or(0)).map_err(damaged)?;
-            self.graph.add(path.map_err(DbError::Damaged)?, size, references);
-            at += 1;
+    /// Hands on each level before what it refers to is read.
+    fn run(&mut self, db: &Connection, levels: &Sender<Vec<i64>>) -> rusqlite::Result<()> {
+        let mut query = db.prepare("SELECT referrer, reference FROM Refs WHERE referrer IN rarray(?)")?;
+        let mut done = 0;
+        while done < self.ids.len() {
+            let level = self.ids.split_at(done).1.to_vec();
+            done = self.ids.len();
+            let wanted = array(&level);
+            // The other thread stops listening only if it fails, and then that is what is reported.
+            levels.send(level).unwrap_or(());
+            let mut rows = query.query([wanted])?;
+            while let Some(row) = rows.next()? {
+                let (from, to) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
+                let (from, to) = (self.number(from) as usize, self.number(to));
+                if self.references.len() <= from {
+                    self.references.resize_with(from + 1, Vec::new);
+                }
+                self.references[from].push(to);
+            }
         }
         Ok(())
     }
 
-    fn referenced(&mut self, id: i64) -> rusqlite::Result<Vec<u32>> {
-        let ids = {
-            let mut rows = self.references.query([id])?;
-            let mut ids = Vec::new();
-            while let Some(row) = rows.next()? {
-                ids.push(row.get::<_, i64>(0)?);
+    fn graph(mut self, found: Vec<(i64, Node)>) -> Result<Graph, DbError> {
+        let mut nodes: Vec<Option<Node>> = vec![None; self.ids.len()];
+        for (id, node) in found {
+            if let Some(place) = self.numbers.get(&id).and_then(|n| nodes.get_mut(*n as usize)) {
+                *place = Some(node);
             }
-            ids
-        };
-        Ok(ids.into_iter().map(|id| self.number(id)).collect())
+        }
+        let nodes: Option<Vec<Node>> = nodes.into_iter().collect();
+        let nodes = nodes.ok_or_else(|| damaged("it refers to a path that it does not have"))?;
+        self.references.resize_with(nodes.len(), Vec::new);
+        Ok(Graph { nodes, references: self.references })
     }
+}
+
+/// What the database says of each path, by its number.
+fn nodes(db: &mut Connection, levels: &Receiver<Vec<i64>>) -> Result<Vec<(i64, Node)>, DbError> {
+    let query = "SELECT id, path, narSize, deriver FROM ValidPaths WHERE id IN rarray(?)";
+    let mut query = db.prepare(query).map_err(damaged)?;
+    let mut found = Vec::with_capacity(4096);
+    for level in levels {
+        let mut rows = query.query([array(&level)]).map_err(damaged)?;
+        while let Some(row) = rows.next().map_err(damaged)? {
+            found.push(node(row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn node(row: &Row<'_>) -> Result<(i64, Node), DbError> {
+    let parse = |text: &str| StorePath::parse(text).map_err(damaged);
+    let read = || -> rusqlite::Result<_> {
+        let [id, path, size, deriver] = [row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?];
+        Ok((id.as_i64()?, path.as_str()?, size.as_i64_or_null()?, deriver.as_str_or_null()?))
+    };
+    let (id, path, size, deriver) = read().map_err(damaged)?;
+    let nar_size = u64::try_from(size.unwrap_or(0)).map_err(damaged)?;
+    let deriver = deriver.filter(|d| !d.is_empty()).map(parse).transpose()?;
+    Ok((id, Node { path: parse(path)?, nar_size, deriver }))
+}
+
+/// Numbers for an `IN`.
+fn array(ids: &[i64]) -> Array {
+    Rc::new(ids.iter().copied().map(Value::Integer).collect())
 }
