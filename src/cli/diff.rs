@@ -139,9 +139,10 @@ fn dry_activate(
 
 /// What each of the last generations changed, the newest last.
 fn history(n: usize, app: &App) -> Result<Vec<Comparison>, Failure> {
-    let generations = operand::generations()?;
-    let from = generations.len().saturating_sub(n.saturating_add(1));
-    let last = generations.get(from..).unwrap_or_default();
+    if n == 0 {
+        return Err(usage("--history 0 would show nothing"));
+    }
+    let last = operand::generations(n.saturating_add(1))?;
     if last.len() < 2 {
         return Err(usage("the system profile has fewer than two generations"));
     }

@@ -109,7 +109,7 @@ impl Sides {
         if word.contains('#') {
             let host = FlakeHost::parse(word, &self.flake).map_err(usage)?;
             meanings.push((format!("the host {} of a flake", host.host), Operand::Flake(host)));
-        } else if meanings.is_empty() || app.knows(word)? {
+        } else if app.knows(word)? || (meanings.is_empty() && !word.contains('/')) {
             meanings.push((format!("the host {word}"), Operand::Host(word.to_owned())));
         }
         match (meanings.pop(), meanings.first()) {
@@ -156,7 +156,13 @@ impl Sides {
     fn reach(&self, word: &str, app: &App) -> Result<Found, Failure> {
         app.ask_password(self.place.ask_sudo_password && terminal::is_there())?;
         let (name, place, escalate) = app.find(Some(word), &self.place).map_err(usage)?;
-        let target = app.reach(&name, &place, escalate)?;
+        let target = app.reach(&name, &place, escalate).map_err(|failure| match failure.exit {
+            // A mistyped name of something else ends here too.
+            Exit::Unreachable => {
+                failure.hint(format!("there is no path, generation or profile {word} either: {FORMS}"))
+            }
+            _ => failure,
+        })?;
         let path = target.gather(Purpose::Status)?.triple.running;
         let side = Side { named: format!("what {name} runs"), path };
         let from = if target.store().is_none() { From::Store("/".into()) } else { From::Machine(target) };

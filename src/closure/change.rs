@@ -148,7 +148,11 @@ impl Sides {
         version::sort(&mut kept);
         kept.dedup();
         let moves = pair(&old, &new);
-        let kind = overall(&moves);
+        let kind = match overall(&moves) {
+            // Both sides have the package, only not this version of it.
+            Kind::Added | Kind::Removed if !kept.is_empty() => Kind::Changed,
+            kind => kind,
+        };
         Change { name, old, new, kind, moves, kept, bytes, paths, selected }
     }
 }
@@ -172,18 +176,19 @@ fn kind_of(old: &str, new: &str) -> Kind {
 /// Versions that are matched one by one at most; longer lists are shown as they are.
 const MOST: usize = 64;
 
-/// Matches sorted versions, keeping their order: as many pairs as there can be, and of these the ones that share the
-/// most leading parts (3.11 → 3.11.1 rather than 3.11 → 3.12).
+/// Matches sorted versions, keeping their order: those that share the most leading parts (3.12.3 → 3.12.4 rather than
+/// 3.11.8 → 3.12.4), and of those that share as much, as many as there can be.
 fn pair(old: &[String], new: &[String]) -> Vec<Move> {
     if old.len() > MOST || new.len() > MOST {
         let gone = old.iter().map(|v| Move { old: Some(v.clone()), new: None, kind: Kind::Removed });
         let come = new.iter().map(|v| Move { old: None, new: Some(v.clone()), kind: Kind::Added });
         return gone.chain(come).collect();
     }
-    let score = |i: usize, j: usize| 1000 + version::shared(&old[i], &new[j]);
+    // One that shares more is worth several that share less.
+    let score = |i: usize, j: usize| 1_u64 << (2 * version::shared(&old[i], &new[j]).min(20));
     let width = new.len() + 1;
     // best[i * width + j]: of old[i..] and new[j..].
-    let mut best = vec![0; (old.len() + 1) * width];
+    let mut best = vec![0_u64; (old.len() + 1) * width];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
             let skip = best[(i + 1) * width + j].max(best[i * width + j + 1]);
@@ -232,6 +237,10 @@ mod tests {
         assert_eq!(
             moves(&["3.11.1", "3.12.1"], &["3.12.2"]),
             ["3.11.1 → none Removed", "3.12.1 → 3.12.2 Upgraded"]
+        );
+        assert_eq!(
+            moves(&["3.11.8", "3.12.3"], &["3.12.4", "3.13.0"]),
+            ["3.11.8 → none Removed", "3.12.3 → 3.12.4 Upgraded", "none → 3.13.0 Added"]
         );
         assert_eq!(moves(&["1", "2"], &["3"]), ["1 → none Removed", "2 → 3 Upgraded"]);
         assert_eq!(moves(&["a1b2c3d"], &["0b2c3d4"]), ["a1b2c3d → 0b2c3d4 Changed"]);

@@ -146,15 +146,33 @@ impl Group<'_> {
     fn changes(&self, kept: &[String]) -> Vec<Change> {
         let exact = self.members.iter().flatten().all(|m| m.package.is_some());
         let mut packages: BTreeMap<String, change::Sides> = BTreeMap::new();
+        let mut as_guessed = true;
         for side in [OLD, NEW] {
-            for member in &self.members[side] {
+            let guessed: Vec<Package> =
+                self.members[side].iter().map(|m| Package::guess(m.path.name())).collect();
+            let versions: BTreeSet<&str> = guessed.iter().filter_map(|p| p.version.as_deref()).collect();
+            for (member, guess) in self.members[side].iter().zip(&guessed) {
                 let package = match &member.package {
                     Some(package) if exact => package.clone(),
-                    _ => Package::guess(member.path.name()),
+                    _ => folded(guess, &versions),
                 };
+                as_guessed &= package.name == guess.name;
                 packages.entry(package.name).or_default().add(side, package.version, member);
             }
         }
+        // What stays was not read: whose it is only the names tell, and they may be wrong here.
+        let kept = if as_guessed { kept } else { &[] };
         packages.into_iter().map(|(name, sides)| sides.change(name, kept)).collect()
+    }
+}
+
+/// `2.41-login` beside `2.41` is another output of it.
+fn folded(package: &Package, versions: &BTreeSet<&str>) -> Package {
+    let base = package.version.as_deref().and_then(|v| v.rsplit_once('-'));
+    let base = base
+        .filter(|(base, output)| versions.contains(base) && output.bytes().all(|b| b.is_ascii_alphabetic()));
+    match base {
+        Some((base, _)) => Package { name: package.name.clone(), version: Some(base.to_owned()) },
+        None => package.clone(),
     }
 }

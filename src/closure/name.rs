@@ -73,7 +73,11 @@ pub fn split(name: &str) -> (&str, Option<&str>) {
         digit || is_git_hash(rest.split('-').next().unwrap_or_default())
     };
     match dashes.clone().find(version) {
-        Some(at) => (&name[..at], Some(without_output(&name[at + 1..]))),
+        // `foo-unstable-2024-05-01`: the word belongs to the version.
+        Some(at) => match name[..at].strip_suffix("-unstable").filter(|pname| !pname.is_empty()) {
+            Some(pname) => (pname, Some(without_output(&name[pname.len() + 1..]))),
+            None => (&name[..at], Some(without_output(&name[at + 1..]))),
+        },
         None => (name, None),
     }
 }
@@ -116,7 +120,7 @@ mod tests {
             ("tool-a1b2c3d-dev", "tool", Some("a1b2c3d")),
             ("tool-decade-x", "tool-decade-x", None),
             ("foo-0-unstable-2024-05-01", "foo", Some("0-unstable-2024-05-01")),
-            ("foo-unstable-2024-05-01", "foo-unstable", Some("2024-05-01")),
+            ("foo-unstable-2024-05-01", "foo", Some("unstable-2024-05-01")),
         ] {
             assert_eq!(split(name), (pname, version), "{name}");
         }

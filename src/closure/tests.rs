@@ -57,6 +57,32 @@ fn outputs_are_one_package_and_a_hidden_growth_is_counted() {
 }
 
 #[test]
+fn a_version_more_or_less_is_a_change_not_a_package() {
+    let d = ClosureDiff::between(&closure(&["py-3.11"]), &closure(&["py-3.11", "py-3.12"]));
+    assert_eq!((d.changes[0].kind, d.changes[0].kept.len()), (Kind::Changed, 1));
+    let d = ClosureDiff::between(&closure(&["x"]), &closure(&["x", "py-3.12"]));
+    assert_eq!(d.changes[0].kind, Kind::Added);
+}
+
+#[test]
+fn outputs_are_folded_without_derivations() {
+    let d = ClosureDiff::between(
+        &closure(&["ul-2.41", "ul-2.41-login", "ul-2.41-swap"]),
+        &closure(&["ul-2.42", "ul-2.42-login", "ul-2.42-swap"]),
+    );
+    assert_eq!((d.changes.len(), d.changes[0].text()), (1, "ul: 2.41 → 2.42".to_owned()));
+    // Nothing is folded into what is not there.
+    let d = ClosureDiff::between(&closure(&["x"]), &closure(&["x", "ul-2.42-login"]));
+    assert_eq!(d.changes[0].text(), "ul: added 2.42-login");
+}
+
+#[test]
+fn a_snapshot_by_date_keeps_its_name() {
+    let (lines, _) = diff(&["foo-unstable-2024-01-31"], &["foo-0-unstable-2024-02-01"]);
+    assert_eq!(lines, ["foo: unstable-2024-01-31 → 0-unstable-2024-02-01"]);
+}
+
+#[test]
 fn one_sided_knowledge_is_not_used() {
     let with = |mut c: Closure| {
         for m in &mut c.members {

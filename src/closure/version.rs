@@ -5,11 +5,13 @@ use std::cmp::Ordering;
 use super::name::is_git_hash;
 
 /// Words that come before the release that they name, in their order.
-const BEFORE: [(&str, u8); 9] = [
+const BEFORE: [(&str, u8); 11] = [
+    ("nightly", 0),
     ("dev", 0),
     ("snapshot", 0),
     ("alpha", 1),
     ("a", 1),
+    ("m", 1),
     ("beta", 2),
     ("b", 2),
     ("pre", 3),
@@ -38,8 +40,8 @@ pub fn compare(a: &str, b: &str) -> Option<Ordering> {
     if a == b {
         return Some(Ordering::Equal);
     }
-    // nixpkgs writes `0-unstable-DATE` for what it once wrote as `unstable-DATE`.
-    let (mut a, mut b) = (parts(plain(a, b)).into_iter(), parts(plain(b, a)).into_iter());
+    let (a, b) = dates(a, b).unwrap_or((a, b));
+    let (mut a, mut b) = (parts(a).into_iter(), parts(b).into_iter());
     loop {
         let order = match (a.next(), b.next()) {
             (None, None) => return Some(Ordering::Equal),
@@ -53,9 +55,20 @@ pub fn compare(a: &str, b: &str) -> Option<Ordering> {
     }
 }
 
-/// Puts versions in order; those without one by their text.
+/// Puts versions in an order that is that of [`compare`] where there is one, and total.
 pub fn sort(versions: &mut [String]) {
-    versions.sort_by(|a, b| compare(a, b).filter(|o| o.is_ne()).unwrap_or_else(|| a.cmp(b)));
+    // The end of a version is between what comes before a release and what comes after it.
+    let place = |part: &Part<'_>| match part {
+        Part::Before(rank) => (0, usize::from(*rank), String::new()),
+        Part::Word(word) => (2, word.len(), (*word).to_owned()),
+        Part::Number(digits) => (3, digits.len(), (*digits).to_owned()),
+        Part::Hash(hash) => (4, 0, (*hash).to_owned()),
+    };
+    let key = |version: &String| {
+        let places: Vec<_> = parts(version).iter().map(place).chain([(1, 0, String::new())]).collect();
+        (places, version.clone())
+    };
+    versions.sort_by_cached_key(key);
 }
 
 /// How many leading parts two versions share.
@@ -63,11 +76,16 @@ pub fn shared(a: &str, b: &str) -> usize {
     parts(a).iter().zip(&parts(b)).take_while(|(x, y)| x == y).count()
 }
 
-fn plain<'a>(version: &'a str, other: &str) -> &'a str {
-    version
-        .strip_prefix("0-")
-        .filter(|v| [v, other].iter().all(|v| v.starts_with("unstable")))
-        .unwrap_or(version)
+/// The dates of two snapshots of a repository: nixpkgs writes `0-unstable-DATE` for what it once wrote as
+/// `unstable-DATE`, or as `DATE` alone.
+fn dates<'a>(a: &'a str, b: &'a str) -> Option<(&'a str, &'a str)> {
+    let date = |v: &'a str| {
+        let v = v.strip_prefix("0-").unwrap_or(v);
+        let v = v.strip_prefix("unstable-").unwrap_or(v);
+        let shape = v.get(..10)?.bytes().map(|b| if b.is_ascii_digit() { b'0' } else { b });
+        shape.eq(*b"0000-00-00").then_some(v)
+    };
+    date(a).zip(date(b))
 }
 
 /// How a version is to one that ends where this part stands.
@@ -156,6 +174,10 @@ mod tests {
             ("unstable-2024-01-31", "unstable-2024-02-01"),
             ("unstable-2024-01-31", "0-unstable-2024-02-01"),
             ("0-unstable-2024-02-01", "1.0"),
+            ("2024-05-01", "0-unstable-2025-06-01"),
+            ("2024-05-01", "unstable-2025-06-01"),
+            ("2.0-M1", "2.0"),
+            ("3.0.0-nightly", "3.0.0"),
             ("1.2-unstable-2024-02-01", "1.2-unstable-2024-03-01"),
             ("1.2", "1.2-unstable-2024-02-01"),
             ("1.2-unstable-2024-02-01", "1.3"),
@@ -185,5 +207,20 @@ mod tests {
     #[test]
     fn leading_parts() {
         assert_eq!((shared("1.2.3", "1.2.9"), shared("1.2", "1.2"), shared("2", "1")), (2, 2, 0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_of_a_list_is_total_and_agrees(
+            mut list in proptest::collection::vec("[0-2](\\.[0-2])?(-rc1|-a1b2c3d|-wayland|-1|a)?", 0..60),
+        ) {
+            sort(&mut list);
+            let mut again: Vec<String> = list.iter().rev().cloned().collect();
+            sort(&mut again);
+            proptest::prop_assert_eq!(&list, &again);
+            for pair in list.windows(2) {
+                proptest::prop_assert_ne!(compare(&pair[0], &pair[1]), Some(Ordering::Greater), "{:?}", pair);
+            }
+        }
     }
 }

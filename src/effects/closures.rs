@@ -48,8 +48,10 @@ fn ask_nix(root: &Path, path: &StorePath, runner: &Runner) -> Result<Closure, Fa
     if root != Path::new("/") {
         cmd = cmd.args(["--store", &format!("local?root={}", root.display())]);
     }
-    let cmd = cmd.args(["--recursive", "--json", path.as_str()]);
-    let out = runner.run(&cmd).map_err(|e| {
+    let cmd = cmd.args(["--recursive", "--json"]);
+    // 2.33 wants the format to be named; earlier versions do not know the flag.
+    let named = runner.run(&cmd.clone().args(["--json-format", "1", path.as_str()]));
+    let out = named.or_else(|_| runner.run(&cmd.arg(path.as_str()))).map_err(|e| {
         Failure::refused(format!("listing what {} needs: {e}", path.short()))
             .hint("is it in this store? It may have been garbage collected")
     })?;
@@ -175,7 +177,8 @@ pub fn derivation(root: &Path, path: &StorePath) -> Result<Option<Derivation>, F
 fn ask(root: &Path, path: &StorePath, deriver: &StorePath) -> Result<Said, Failure> {
     let file: PathBuf = inside(root, deriver.as_path());
     let bytes = files::read_bytes(&file, LONGEST).map_err(|e| Failure::refused(e.to_string()))?;
-    let Some(bytes) = bytes else { return Ok(Said::Gone) };
+    // Empty after a power cut: as good as not there.
+    let Some(bytes) = bytes.filter(|b| !b.is_empty()) else { return Ok(Said::Gone) };
     let header = Header::scan(&bytes)
         .map_err(|e| Failure::refused(format!("the derivation {} is damaged: {e}", file.display())))?;
     let version = header.version.as_deref();

@@ -1,13 +1,18 @@
 //! What a person can name as one side of a comparison, as far as this machine's files tell.
 
+use std::fs::DirEntry;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{env, layout, rooted};
+use super::{env, files, layout, rooted};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::model::store_path::STORE_DIR;
 use crate::model::{Generation, StorePath};
+
+/// Links that are followed at most.
+const LINKS: usize = 40;
 
 /// What can be named.
 pub const FORMS: &str = "name a store path or a link to one, a generation's number, a profile, a snapshot's file, FLAKE#HOST or a host";
@@ -41,11 +46,20 @@ pub fn readings(word: &str) -> Result<Vec<Reading>, Failure> {
     }
     if !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()) {
         let link = Path::new(layout::PROFILES).join(format!("system-{word}-link"));
-        found.extend(local(&link, format!("generation {word}"))?.map(Reading::System));
+        found.extend(linked(&link, &format!("generation {word}"))?.map(Reading::System));
+        if found.is_empty() {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("there is no generation {word} of the system profile"),
+            )
+            .hint(
+                "ls /nix/var/nix/profiles lists them; root@NAME reaches a machine whose name is a number",
+            ));
+        }
     }
     if is_name(word) {
         for link in profiles(word) {
-            found.extend(local(&link, format!("profile {word}"))?.map(Reading::System));
+            found.extend(linked(&link, &format!("profile {word}"))?.map(Reading::System));
         }
     }
     Ok(found)
@@ -67,22 +81,25 @@ pub fn next() -> Result<Option<Local>, Failure> {
     local(Path::new(layout::PROFILE), "profile system".to_owned())
 }
 
-/// The generations of the system profile, the oldest first, and when each was made.
-pub fn generations() -> Result<Vec<(Local, SystemTime)>, Failure> {
+/// The last generations of the system profile, the oldest first, and when each was made.
+pub fn generations(last: usize) -> Result<Vec<(Local, SystemTime)>, Failure> {
     let base = Path::new(layout::PROFILES);
     let failed = |e: io::Error| unreadable(layout::PROFILES, &e);
-    let mut found = Vec::new();
+    let mut links = Vec::new();
     for entry in std::fs::read_dir(base).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(number) = Generation::number_of_link(&name) else { continue };
-        let time = entry.metadata().and_then(|m| m.modified()).map_err(failed)?;
-        let system = local(&entry.path(), format!("generation {number}"))?;
-        let gone = || Failure::refused(format!("generation {number} leads to nothing in the store"));
-        found.push((number, system.ok_or_else(gone)?, time));
+        let number = Generation::number_of_link(&entry.file_name().to_string_lossy());
+        links.extend(number.map(|number| (number, entry)));
     }
-    found.sort_by_key(|(number, ..)| *number);
-    Ok(found.into_iter().map(|(_, system, time)| (system, time)).collect())
+    links.sort_by_key(|(number, _)| *number);
+    let first = links.len().saturating_sub(last);
+    let generation = |(number, entry): &(u64, DirEntry)| {
+        let time = entry.metadata().and_then(|m| m.modified()).map_err(failed)?;
+        let system = linked(&entry.path(), &format!("generation {number}"))?;
+        let gone = || Failure::refused(format!("generation {number} leads to nothing in the store"));
+        Ok((system.ok_or_else(gone)?, time))
+    };
+    links[first..].iter().map(generation).collect()
 }
 
 fn is_name(word: &str) -> bool {
@@ -107,11 +124,15 @@ fn path(word: &str) -> Result<Option<Reading>, Failure> {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
         Err(e) => return Err(unreadable(word, &e)),
     };
-    if let Some(found) = local(given, word.to_owned())? {
+    if let Some(found) = linked(given, word)? {
         return Ok(Some(Reading::System(found)));
     }
     match about {
-        None => registered(given),
+        None if given.is_symlink() => {
+            Err(Failure::new(Exit::Usage, format!("{word} is a link that leads to nothing in a store"))
+                .hint(FORMS))
+        }
+        None => Ok(None),
         Some(about) if about.is_file() => Ok(Some(Reading::Snapshot(given.to_owned()))),
         // A directory that is no store path may have the name of a host.
         Some(_) if is_name(word) => Ok(None),
@@ -119,22 +140,41 @@ fn path(word: &str) -> Result<Option<Reading>, Failure> {
     }
 }
 
-/// A store path that is not on disk: the store may still know what it consisted of.
-fn registered(given: &Path) -> Result<Option<Reading>, Failure> {
-    let path = std::path::absolute(given).map_err(|e| unreadable(&given.display().to_string(), &e))?;
-    let root = root_of(&path);
-    let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
-    let found = "missing on disk".to_owned();
-    Ok(StorePath::containing(&inside).ok().map(|path| Reading::System(Local { path, root, found })))
+/// The store path that a path is, or leads to. The store may still know what it consisted of if it is not on disk.
+fn linked(given: &Path, found: &str) -> Result<Option<Local>, Failure> {
+    if let Some(local) = local(given, found.to_owned())? {
+        return Ok(Some(local));
+    }
+    let unreadable = |e: io::Error| unreadable(&given.display().to_string(), &e);
+    let mut path = std::path::absolute(given).map_err(unreadable)?;
+    for _ in 0..LINKS {
+        let root = root_of(&path);
+        let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
+        if let Ok(path) = StorePath::containing(&inside) {
+            let found = format!("{found}, missing on disk").replace(&format!("{path}, "), "");
+            return Ok(Some(Local { path, root, found }));
+        }
+        let Some(target) = files::read_link(&path).map_err(unreadable)? else { break };
+        path = match target.strip_prefix("/") {
+            // As in a chroot, whose links mean what is inside; else the root is `/`.
+            Ok(target) => root.join(target),
+            Err(_) => path.parent().unwrap_or(&path).join(target),
+        };
+    }
+    Ok(None)
 }
 
 /// The store path that a path is or lies in, links resolved.
 fn local(link: &Path, found: String) -> Result<Option<Local>, Failure> {
     // `absolute` resolves no links: those of a chroot are not to be resolved from here.
     let resolved = std::path::absolute(link).and_then(|path| {
-        let root = root_of(&path);
-        let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
-        Ok((rooted::resolve(&root, &inside)?, root))
+        let (root, found) = resolved(&path)?;
+        // A link from outside may lead into a chroot's store.
+        if found.starts_with(STORE_DIR) || root != Path::new("/") {
+            Ok((found, root))
+        } else {
+            resolved(&found).map(|(root, found)| (found, root))
+        }
     });
     let (path, root) = match resolved {
         Ok(found) => found,
@@ -144,6 +184,14 @@ fn local(link: &Path, found: String) -> Result<Option<Local>, Failure> {
         Err(e) => return Err(unreadable(&link.display().to_string(), &e)),
     };
     Ok(StorePath::containing(&path).ok().map(|path| Local { path, root, found }))
+}
+
+/// The root of the store that a path lies in, and what it leads to as seen from there.
+fn resolved(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
+    let root = root_of(path);
+    let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(path));
+    let found = rooted::resolve(&root, &inside)?;
+    Ok((root, found))
 }
 
 /// The chroot that a path lies in: where `nix/store` or `nix/var/nix` is what it goes on with, and a database is there.

@@ -62,7 +62,13 @@ fn generations() {
     scene.nqd(&["diff", "--history"]).expect(0, &[CHANGED, "generation 1, 20"]);
     // Nothing is compared that was not named: this is not NixOS.
     scene.nqd(&["diff"]).expect(2, &["no /run/current-system", "name both sides"]);
-    scene.nqd(&["diff", "1", "99"]).expect(43, &["99"]);
+    scene.nqd(&["diff", "1", "99"]).expect(2, &["no generation 99"]);
+    scene.nqd(&["diff", "--history", "0"]).expect(2, &[]);
+    // What is registered and not on disk is still a generation.
+    scene.sh(&format!("rm -rf {a}; ln -s /nowhere dangling"));
+    scene.nqd(&["diff", "1", "2"]).expect(0, &[CHANGED, "generation 1, missing on disk"]);
+    scene.nqd(&["diff", "dangling", "2"]).expect(2, &["leads to nothing"]);
+    scene.nqd(&["diff", "before.json", "2"]).expect(43, &["no path, generation or profile before.json"]);
 }
 
 fn ambiguous() {
@@ -101,6 +107,9 @@ fn chroot() {
     scene.sh(&format!("nix-store --delete {b}"));
     scene.nqd(&["diff", &a, inside.to_str().unwrap()]).expect(0, &[CHANGED]);
     scene.nqd(&["diff", &a, &b]).expect(30, &["not registered"]);
+    // By a link from outside, too.
+    scene.sh(&format!("ln -s $PWD/root{b} elsewhere"));
+    scene.nqd(&["diff", &a, "elsewhere"]).expect(0, &[CHANGED]);
 }
 
 fn unregistered() {

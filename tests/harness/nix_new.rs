@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use super::run::{cache, run, sh};
 
 /// The commands of Nix.
-const COMMANDS: [&str; 5] = ["nix", "nix-store", "nix-env", "nix-daemon", "nix-collect-garbage"];
+const COMMANDS: [&str; 7] =
+    ["nix", "nix-store", "nix-env", "nix-daemon", "nix-collect-garbage", "nix-build", "nix-instantiate"];
 
 /// Whether the tests are to use it.
 pub fn wanted() -> bool {
@@ -21,7 +22,7 @@ pub fn tree() -> PathBuf {
     let dir = cache();
     let lock = File::create(dir.join("lock")).unwrap();
     rustix::fs::flock(lock.as_fd(), rustix::fs::FlockOperation::LockExclusive).unwrap();
-    let tree = dir.join("nix-new");
+    let tree = dir.join("nix-new-2");
     if !tree.exists() {
         eprintln!("getting today's Nix from Debian unstable (once, about a minute): {}", tree.display());
         make(&dir, &tree);
