@@ -12,8 +12,9 @@ use crate::closure::ClosureDiff;
 use crate::closure::comparison::{Comparison, Side, VERSION};
 use crate::closure::mask::Masker;
 use crate::closure::system::diff::Given;
-use crate::closure::system::{self, Actions, dry_activate};
+use crate::closure::system::{self, Actions, SystemReading, dry_activate};
 use crate::deploy::request::Reach;
+use crate::effects::this_machine::read_journal;
 use crate::effects::transport::Escalate;
 use crate::effects::{clock, env, operand, terminal};
 use crate::exit::Exit;
@@ -31,10 +32,11 @@ use crate::report::reporter::{Form, print};
   nqd diff before.json             a snapshot (nqd snapshot), and what runs here, the other way round
   nqd diff --history 5             what the last five generations changed
   nqd diff a b --markdown          for a pull request
-  nqd diff a b --exit-code         0: the same, 11: they differ")]
+  nqd diff a b --exit-code         0: the same, 11: they differ
+
+As root, and where the old one runs here, the new one's switch script is asked what it would restart (dry-activate);
+elsewhere that is derived from the unit files.")]
 pub(super) struct Args {
-    #[command(flatten)]
-    sides: Sides,
     /// Show what each of the last N generations of the system profile changed
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10", conflicts_with = "words")]
     history: Option<usize>,
@@ -50,6 +52,8 @@ pub(super) struct Args {
     /// Exit with 11 if the two differ
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    sides: Sides,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -76,7 +80,7 @@ impl Args {
     fn compare(&self, app: &App) -> Result<Comparison, Failure> {
         let [a, b] = self.sides.operands(app)?;
         let (old, new) = (self.sides.find(a, app)?, self.sides.find(b, app)?);
-        compare(&old, &new, app)
+        compare(&old, &new, true, app)
     }
 
     fn show(&self, comparisons: &[Comparison], app: &App) -> Result<(), Failure> {
@@ -102,19 +106,21 @@ impl Args {
     }
 }
 
-/// Reads the two and compares them.
-fn compare(old: &Found, new: &Found, app: &App) -> Result<Comparison, Failure> {
+/// Reads the two and compares them. With `ask`, the new system may be asked what its switch would do.
+fn compare(old: &Found, new: &Found, ask: bool, app: &App) -> Result<Comparison, Failure> {
     let ([a, b], mut notes) = sides::closures([old, new], app)?;
     let masker = sides::masker()?;
-    let actions = dry_activate(old, new, &masker, (app, &mut notes))?;
+    let systems = [sides::system(old, &masker)?, sides::system(new, &masker)?];
+    let both = systems.iter().all(|s| matches!(s, SystemReading::Facts(_)));
+    let actions = if ask && both { dry_activate(old, new, &masker, (app, &mut notes))? } else { None };
     let given = Given { glibc: [&a, &b].map(|c| c.version_of("glibc")), actions };
-    let system = system::Comparison::of(&sides::system(old, &masker)?, &sides::system(new, &masker)?, given);
+    let system = system::Comparison::of(&systems[0], &systems[1], given);
     let packages = ClosureDiff::between(&a, &b);
     Ok(Comparison { version: VERSION, old: old.side.clone(), new: new.side.clone(), packages, system, notes })
 }
 
 /// What the new system's own switch script would do to units, where it can be asked: the old one runs here, the new
-/// one is here, and we are root.
+/// one is here, we are root, and no transaction runs, whose switch would find the lock taken.
 fn dry_activate(
     old: &Found,
     new: &Found,
@@ -126,12 +132,17 @@ fn dry_activate(
     if !(env::is_root() && here(old) && here(new) && runs()?) || old.side.path == new.side.path {
         return Ok(None);
     }
+    if read_journal()?.is_some_and(|record| !record.ended()) {
+        notes.push("a transaction is running: dry-activate was not asked what restarts".to_owned());
+        return Ok(None);
+    }
     let (name, _, _) = app.find(None, &Place::here())?;
     let target = app.target(&name, &Reach { address: None, escalate: Escalate::default() })?;
     match target.dry_activate(&new.side.path) {
         Ok(lines) => Ok(Some(dry_activate::parse(&lines, masker))),
         Err(failure) => {
-            notes.push(format!("dry-activate could not be asked what restarts: {}", failure.what));
+            let why = masker.mask(&failure.what).text;
+            notes.push(format!("dry-activate could not be asked what restarts: {why}"));
             Ok(None)
         }
     }
@@ -158,7 +169,7 @@ fn history(n: usize, app: &App) -> Result<Vec<Comparison>, Failure> {
         .collect();
     let one = |pair: &[Found]| {
         let [old, new] = pair else { return Err(Failure::new(Exit::Internal, "two at a time")) };
-        compare(old, new, app)
+        compare(old, new, false, app)
     };
     found.windows(2).map(one).collect()
 }

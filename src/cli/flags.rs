@@ -19,7 +19,7 @@ use crate::report::reporter::Form;
 /// How results are shown.
 #[derive(Debug, Args)]
 pub struct Output {
-    /// Print one JSON object a line: events, then the outcome (docs/EVENTS.md)
+    /// Print JSON: the result, or one event a line and then the outcome (docs/EVENTS.md, docs/FORMATS.md)
     #[arg(long, global = true, conflicts_with_all = ["quiet", "verbose"])]
     json: bool,
     /// Print only the result

@@ -44,7 +44,7 @@ const STYLES: Styles = Styles::styled()
   nqd status web                     what it runs, what it boots, the last transaction
   nqd rollback web                   go back, with the same proof
 
-Exit codes: 0 done, 10 degraded, 20 rolled back, 21 held: a person is needed, 22 not known, 23 superseded,
+Exit codes: 0 done, 2 usage, 10 degraded, 11 differs (--exit-code), 20 rolled back, 21 held: a person is needed, 22 not known, 23 superseded,
 24 interrupted, 25 unhealthy, 30 refused, 40 evaluation, 41 build, 42 copy, 43 unreachable, 75 busy.")]
 pub struct Cli {
     #[command(flatten)]

@@ -42,11 +42,11 @@ pub(super) struct Sides {
     /// The flake of #HOST
     #[arg(long, value_name = "FLAKE", env = "NQD_FLAKE", default_value = ".", value_parser = FlakeRef::parse)]
     pub flake: FlakeRef,
-    #[command(flatten)]
-    pub place: Place,
     /// Arguments for Nix: --override-input, --impure, -L, …
     #[arg(last = true, value_name = "NIX-ARGUMENTS")]
     pub nix_args: Vec<String>,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// What a word means.

@@ -13,6 +13,9 @@ use crate::report::reporter::print;
 
 /// Writes what a system consists of, so that it can be compared elsewhere or later.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("words", |a| a.num_args(1).value_name("SYSTEM").help(
+    "A store path or a link to one, a generation's number, a profile, FLAKE#HOST, or a host, for what it runs",
+)))]
 #[command(after_help = "Examples:
   nqd snapshot /run/current-system > before.json
   nqd snapshot web --out web.json      what the host web runs

@@ -39,11 +39,13 @@ pub struct View {
 /// Packages, rebuilds, other paths, sizes: one line each.
 pub fn lines(diff: &ClosureDiff, view: &View) -> Vec<String> {
     let versioned: Vec<&Change> = sorted(diff.changes.iter().filter(|c| !c.is_versionless()), view.sort);
-    let (bare, same): (Vec<&Change>, Vec<&Change>) = diff.rebuilds.iter().partition(|c| c.is_versionless());
-    let bare: Vec<&Change> = diff.changes.iter().filter(|c| c.is_versionless()).chain(bare).collect();
+    let same: Vec<&Change> = diff.rebuilds.iter().filter(|c| !c.is_versionless()).collect();
+    let bare = bare(diff);
     let mut out = Vec::new();
     if !versioned.is_empty() {
-        out.push(heading("Packages", &counts(&versioned)));
+        let chosen = versioned.iter().any(|c| c.selected);
+        let legend = if chosen { ", * chosen by somebody" } else { "" };
+        out.push(heading("Packages", &format!("{}{legend}", counts(&versioned))));
         let names = versioned.iter().map(|c| measure_text_width(&c.name)).max().unwrap_or(0);
         let column = names.clamp(8, (view.width / 3).max(8));
         out.extend(versioned.iter().flat_map(|c| row(c, column, view.width)));
@@ -126,7 +128,9 @@ fn row(change: &Change, column: usize, width: usize) -> Vec<String> {
     }
     let mut lines = vec![head.trim_end().to_owned()];
     lines.extend(
-        wrapped(versions.split(", "), width.saturating_sub(6)).into_iter().map(|l| format!("      {l}")),
+        wrapped(versions.split(", "), ", ", width.saturating_sub(6))
+            .into_iter()
+            .map(|l| format!("      {l}")),
     );
     if growth.is_empty() {
         return lines;
@@ -187,8 +191,14 @@ fn signed(n: i64) -> String {
     format!("{}{}", if n < 0 { "-" } else { "+" }, bytes(n.unsigned_abs()))
 }
 
-fn is_notable(change: &Change, view: &View) -> bool {
-    view.all || change.growth().is_some_and(|g| g.unsigned_abs() >= NOTABLE)
+/// Whether a change is worth a line although no version changes.
+pub fn is_notable(change: &Change) -> bool {
+    change.growth().is_some_and(|g| g.unsigned_abs() >= NOTABLE)
+}
+
+/// What has no version and differs.
+pub fn bare(diff: &ClosureDiff) -> Vec<&Change> {
+    diff.changes.iter().chain(&diff.rebuilds).filter(|c| c.is_versionless()).collect()
 }
 
 /// Same version, other content: a growth that would hide here is named.
@@ -196,7 +206,7 @@ fn rebuilt(same: &[&Change], view: &View) -> Vec<String> {
     if same.is_empty() {
         return Vec::new();
     }
-    let shown: Vec<&Change> = sorted(same.iter().copied().filter(|c| is_notable(c, view)), Sort::Size);
+    let shown: Vec<&Change> = sorted(same.iter().copied().filter(|c| view.all || is_notable(c)), Sort::Size);
     let total: i64 = same.iter().filter_map(|c| c.growth()).sum();
     let total = if total == 0 { String::new() } else { format!(", {}", signed(total)) };
     let mut out = vec![heading("Rebuilt", &format!("{}, same version{total}", count(same.len(), "package")))];
@@ -228,16 +238,17 @@ fn others(bare: &[&Change], view: &View, alone: bool) -> Vec<String> {
     let total = if total == 0 { String::new() } else { format!(", {}", signed(total)) };
     let mut out = vec![heading("Other paths", &format!("{}{total}", parts.join(", ")))];
     let most = if view.all { usize::MAX } else { NAMED };
-    let chosen = sorted(bare.iter().copied().filter(|c| alone || is_notable(c, view)), Sort::Size);
+    let chosen = sorted(bare.iter().copied().filter(|c| alone || (view.all || is_notable(c))), Sort::Size);
     let mut names: Vec<String> = chosen.iter().take(most).map(|c| named(c)).collect();
     if chosen.len() > names.len() {
         names.push(format!("and {} more (--all)", chosen.len() - names.len()));
     }
-    out.extend(wrapped(names, view.width.saturating_sub(4)).into_iter().map(|l| format!("    {l}")));
+    out.extend(wrapped(names, ", ", view.width.saturating_sub(4)).into_iter().map(|l| format!("    {l}")));
     out
 }
 
-fn named(change: &Change) -> String {
+/// Its name, marked where it is added or removed, with a growth worth naming.
+pub fn named(change: &Change) -> String {
     let mark = match change.kind {
         Kind::Added => "+",
         Kind::Removed => "-",

@@ -11,18 +11,18 @@ use crate::model::text::{bytes, count, printable};
 /// Lines of changes that are shown at most; `nqd diff` shows them all.
 const MOST: usize = 40;
 
-/// Plans, one after another. What changes alike on several hosts is shown once.
+/// Plans, one after another. What changes alike on several hosts is shown once, with their names.
 pub fn render_all<'a>(plans: &[&'a Plan], width: usize) -> Vec<(&'a Plan, String)> {
-    let twin = |n: usize| plans[..n].iter().find(|p| p.diff == plans[n].diff && p.kind != Kind::Nothing);
-    plans
-        .iter()
-        .enumerate()
-        .map(|(n, plan)| (*plan, render(plan, twin(n).map(|p| p.name.as_str()), width)))
-        .collect()
+    let one = |plan: &&'a Plan| {
+        let like = |p: &&&Plan| p.diff == plan.diff && p.kind != Kind::Nothing;
+        let alike: Vec<&str> = plans.iter().filter(like).map(|p| p.name.as_str()).collect();
+        (*plan, render(plan, &alike, width))
+    };
+    plans.iter().map(one).collect()
 }
 
-/// A plan, in lines of `what  value`. `twin`: a host shown before, on which the same changes.
-pub fn render(plan: &Plan, twin: Option<&str>, width: usize) -> String {
+/// A plan, in lines of `what  value`. `alike`: the hosts on which the same changes, in the order in which they are shown.
+pub fn render(plan: &Plan, alike: &[&str], width: usize) -> String {
     let place = plan.reach.address.as_ref().map_or("this machine".to_owned(), ToString::to_string);
     let mut out = vec![format!("{} → {place}", style(plan.name.as_str()).bold())];
     let revision = plan.revision.as_ref().map_or_else(String::new, |r| format!(" at {r}"));
@@ -45,9 +45,15 @@ pub fn render(plan: &Plan, twin: Option<&str>, width: usize) -> String {
             [format!("{}, {}", count(plan.copy.paths.len(), "path"), bytes(plan.copy.bytes))],
         );
     }
-    match twin {
-        Some(twin) => row(&mut out, "changes", [format!("as on {twin}")]),
-        None => changes(&mut out, plan, width),
+    match alike {
+        [first, _, ..] if *first != plan.name.as_str() => {
+            row(&mut out, "changes", [format!("as on {first}")]);
+        }
+        [_, _, ..] => {
+            row(&mut out, "changes", [format!("the same on {}:", alike.join(", "))]);
+            changes(&mut out, plan, width);
+        }
+        _ => changes(&mut out, plan, width),
     }
     row(&mut out, "checks", plan.gates.iter().map(gate));
     row(&mut out, "switch", switch(plan));

@@ -95,7 +95,7 @@ fn events_drive_no_terminal() {
 fn plans_and_records_drive_no_terminal() {
     for plan in evil::<Vec<Plan>>(include_str!("../../tests/formats/v1/plan.json")) {
         let warned = Plan { boot_unproved: vec![EVIL.into()], warnings: vec![EVIL.into()], ..plan };
-        obeys_nothing("a plan", &plan_text::render(&warned, None, 80));
+        obeys_nothing("a plan", &plan_text::render(&warned, &[], 80));
     }
     for line in include_str!("../../tests/formats/v1/history.jsonl").lines() {
         obeys_nothing("the history", &history_text::render(&evil::<Evidence>(line)));

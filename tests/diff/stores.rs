@@ -17,6 +17,12 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
+/// From the packages on, without notes.
+fn body(text: &str) -> Vec<String> {
+    let lines = text.lines().skip_while(|l| !l.starts_with("Packages"));
+    lines.take_while(|l| !l.starts_with("note:")).map(str::to_owned).collect()
+}
+
 fn two(scene: &Scene) -> [String; 2] {
     scene.systems(r#"(p "firefox" "127.0") (p "same" "1")"#, r#"(p "firefox" "128.0") (p "same" "1")"#)
 }
@@ -88,7 +94,6 @@ fn snapshot() {
     scene.nqd(&["snapshot", &a, "--out", "before.json"]).expect(0, &[]);
     let direct = scene.nqd(&["diff", &a, &b]).expect(0, &[]).stdout;
     let later = scene.nqd(&["diff", "before.json", &b]).expect(0, &[]).stdout;
-    let body = |text: &str| text.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(body(&direct), body(&later));
     scene.sh("sed 's/\"nqdSnapshot\":1/\"nqdSnapshot\":9/' before.json > newer.json; head -c 300 before.json > torn.json; echo {} > other.json");
     scene.nqd(&["diff", "newer.json", &b]).expect(2, &["version 9", "newer nqd"]);
