@@ -1,9 +1,12 @@
 //! What `plan`, `deploy` and `rollback` share: gathering, planning, showing, asking, executing.
 
 use std::io::{IsTerminal, Write, stderr, stdin};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::closure::system::diff::Given;
+use crate::closure::system::{Actions, Comparison, SystemReading};
 use crate::deploy::execute::Executor;
 use crate::deploy::gather::{Tools, gather};
 use crate::deploy::plan::Kind;
@@ -11,6 +14,7 @@ use crate::deploy::request::Reach;
 use crate::deploy::{Asked, Plan, plan};
 use crate::effects::nix::Nix;
 use crate::effects::nix_cli::NixCli;
+use crate::effects::system_tree::{self, LocalTree};
 use crate::effects::target::Target;
 use crate::effects::terminal;
 use crate::exit::Exit;
@@ -18,7 +22,8 @@ use crate::failure::Failure;
 use crate::guard::Outcome;
 use crate::model::HostName;
 use crate::report::event::Event;
-use crate::report::plan_text;
+use crate::report::reporter::Form;
+use crate::report::{plan_text, system_text};
 
 /// Time between two attempts to reach a machine.
 pub(super) const RETRY: Duration = Duration::from_millis(500);
@@ -63,9 +68,35 @@ pub(super) fn show<'a>(app: &App, plans: impl IntoIterator<Item = &'a Plan>) -> 
     for (plan, text) in plan_text::render_all(&plans, terminal::width()) {
         let value = serde_json::to_value(plan).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
         app.reporter.tell(Some(&plan.name), Event::Plan { plan: value });
-        app.reporter.print(&text);
+        let system = if app.reporter.form() == Form::Json { None } else { system(plan)? };
+        app.reporter.print(&system.map_or(text.clone(), |system| format!("{text}\n{system}")));
     }
     Ok(())
+}
+
+/// What else changes in the system, where what runs is in the store here too; `nqd diff HOST FLAKE#HOST` asks the
+/// machine itself.
+fn system(plan: &Plan) -> Result<Option<String>, Failure> {
+    if plan.kind != Kind::Switch {
+        return Ok(None);
+    }
+    let masker = system_tree::masker().map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
+    let read = |system| system_tree::read(&LocalTree::new(Path::new("/")), system, &masker);
+    let (old, new) = (read(&plan.start.running)?, read(&plan.activate)?);
+    if !matches!((&old, &new), (SystemReading::Facts(_), SystemReading::Facts(_))) {
+        return Ok(None);
+    }
+    // What restarts the plan tells by itself, from the machine.
+    let given = Given { actions: Some(Actions::default()), ..Given::default() };
+    let mut compared = Comparison::of(&old, &new, given);
+    if let Comparison::Compared(diff) = &mut compared {
+        diff.forget_unknown();
+        if diff.is_empty() {
+            return Ok(None);
+        }
+    }
+    let text = system_text::render(&compared, terminal::width().saturating_sub(2));
+    Ok(Some(text.lines().map(|l| format!("  {l}")).collect::<Vec<_>>().join("\n")))
 }
 
 /// Asks whether to go on. Without a terminal there is nobody who could say yes.

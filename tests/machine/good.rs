@@ -17,6 +17,7 @@ pub fn rows() -> Vec<Row> {
         ("sudo_with_a_password_and_doas", escalation),
         ("deploying_this_machine", local),
         ("health_of_a_machine", health),
+        ("what_changes_on_a_machine_and_why", compared),
     ]
 }
 
@@ -26,7 +27,7 @@ fn committed() {
     let second = operator.build("web");
     assert_ne!(first, second);
     let logins = machine.logins();
-    operator.deploy(&machine, "web", &[]).expect(0, &["web: 1 → 2", "committed; runs and boots"]);
+    operator.deploy(&machine, "web", &[]).expect(0, &["1 → 2", "committed; runs and boots"]);
     assert_all(&machine, &second, 2);
     assert_eq!(machine.logins() - logins, 2, "one login, and the confirmation's own");
     machine.power_cut();
@@ -172,7 +173,7 @@ fn saved_plan() {
     let plan = |file: &str| {
         operator
             .on(&machine, &["plan", "web", "--out", file, "--soak", "1s", "--guard", &guard])
-            .expect(0, &["web: 1 → 2"])
+            .expect(0, &["1 → 2"])
     };
     plan("a.json");
     plan("b.json");
@@ -210,7 +211,7 @@ fn rollback() {
 fn built_on_target() {
     let (operator, machine, _) = start(PLAIN);
     operator.hosts(NEXT);
-    operator.deploy(&machine, "web", &["--build-on", "target"]).expect(0, &["committed", "web: 1 → 2"]);
+    operator.deploy(&machine, "web", &["--build-on", "target"]).expect(0, &["committed", "1 → 2"]);
     let second = machine.link("/run/current-system");
     assert!(second.ends_with("nixos-system-web-2"), "{second}");
     assert_all(&machine, &second, 2);
@@ -313,4 +314,19 @@ fn health() {
         .on(&machine, &["health", "--guard", &guard, "--json"])
         .expect(25, &["\"verdict\":\"unhealthy\"", "refused"]);
     assert_eq!(json.stdout.lines().count(), 1, "one line of JSON: {}", json.stdout);
+}
+
+/// The machine tells what it runs and what that is made of; the operator's store what the flake says.
+fn compared() {
+    let (operator, machine, _) = start(PLAIN);
+    operator.hosts(r#"web = nixos { name = "web"; version = "2"; units."new.service" = "[Service]\nExecStart=/bin/true\n"; };"#);
+    let says = ["what web runs", "web               1 → 2", "+ new.service", "Closure"];
+    operator.on(&machine, &["diff", "web", ".#web"]).expect(0, &says);
+    operator.on(&machine, &["snapshot", "web", "--out", "before.json"]).expect(0, &[]);
+    operator.deploy(&machine, "web", &[]).expect(0, &["committed", "+ new.service"]);
+    operator.on(&machine, &["diff", "web", ".#web", "--exit-code"]).expect(0, &["no change"]);
+    operator.on(&machine, &["diff", "before.json", "web"]).expect(0, &["1 → 2", "+ new.service"]);
+    // Its derivation was recorded and kept.
+    operator.hosts(r#"web = nixos { name = "web"; version = "3"; };"#);
+    operator.on(&machine, &["why", "web", ".#web"]).expect(0, &["root cause"]);
 }

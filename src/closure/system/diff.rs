@@ -114,6 +114,18 @@ impl SystemDiff {
 }
 
 impl SystemDiff {
+    /// Leaves out what is not known: for a summary, beside which the whole is to be had.
+    pub fn forget_unknown(&mut self) {
+        for names in [&mut self.users, &mut self.groups] {
+            if names.known().is_none() {
+                *names = Known::Known(Names::default());
+            }
+        }
+        if self.firewall.known().is_none() {
+            self.firewall = Known::Known(Listed::default());
+        }
+    }
+
     /// Whether the systems are the same as far as they could be compared; what a switch would do does not count.
     pub fn is_empty(&self) -> bool {
         let none = |n: &Known<Names>| n.known().is_none_or(Names::is_empty);
