@@ -5,6 +5,7 @@
 //! installed (`$NQD_BENCH_DIX` and `$NQD_BENCH_NVD`, or on PATH), in turn. Prints medians, the largest resident sizes, and ratios.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
+mod derivations;
 mod measure;
 mod store;
 
@@ -14,13 +15,13 @@ use std::process::{Command, Stdio};
 
 use measure::{Cost, measure};
 
-const RUNS: usize = 21;
+const RUNS: usize = 11;
 const INSIDE: &str = "NQD_BENCH_INSIDE";
 
 fn main() {
     let cache = std::env::var_os("NQD_HARNESS_CACHE")
         .map_or_else(|| PathBuf::from("/var/cache/nqd-harness"), PathBuf::from);
-    let dir = cache.join("bench-store-1");
+    let dir = cache.join("bench-store-2");
     if std::env::var_os(INSIDE).is_some() {
         return compare(&dir);
     }
@@ -97,6 +98,9 @@ fn compare(dir: &Path) {
     let mut first = None;
     for line in systems.lines() {
         let [name, old, new] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        if name == "why" {
+            return why(&tools[0], [old, new]);
+        }
         println!("\n{name}:");
         let mut costs: Vec<Vec<Cost>> = tools.iter().map(|_| Vec::new()).collect();
         for run in 0..=RUNS {
@@ -118,4 +122,16 @@ fn compare(dir: &Path) {
         let grown = medians[0].millis / *first.get_or_insert(medians[0].millis);
         println!("  against the first pair, nqd takes {grown:.1} times as long");
     }
+}
+
+/// Root causes between two systems of 50,000 derivations, 3,000 of which differ.
+fn why(nqd: &Tool, systems: [&str; 2]) {
+    let argv = [nqd.argv[0].clone(), "why".to_owned()];
+    let costs: Vec<Cost> = (0..RUNS).map(|_| measure(&argv, &systems)).collect();
+    let cost = Cost::median(costs);
+    let (time, memory) = (cost.millis / 500.0, cost.mib / 100.0);
+    println!(
+        "\nwhy:\n  {:<28} {:>8.1} ms  {:>6.1} MiB   {time:.2} of 0.5 s, {memory:.2} of 100 MiB",
+        "nqd why", cost.millis, cost.mib
+    );
 }

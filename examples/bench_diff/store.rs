@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use crate::derivations;
+
 /// All paths of the store.
 pub const PATHS: usize = 100_000;
 /// A pair of systems.
@@ -133,6 +135,13 @@ pub fn generate(dir: &Path) {
         }
     }
     fs::create_dir_all(dir.join("store")).unwrap();
+    let why = derivations::write(&dir.join("store"));
+    writeln!(systems, "why {} {}", why[0].0, why[1].0).unwrap();
+    for (path, drv) in why {
+        fs::create_dir_all(dir.join("store").join(path.strip_prefix("/nix/store/").unwrap())).unwrap();
+        let deriver = Some((drv, String::new(), String::new()));
+        store.nodes.push(Node { path, size: 5000, deriver, references: Vec::new() });
+    }
     write_dump(&store, dir);
     fs::write(dir.join("systems"), systems).unwrap();
 }
@@ -192,7 +201,7 @@ fn write_dump(store: &Store, dir: &Path) {
         for reference in references {
             writeln!(dump, "{reference}").unwrap();
         }
-        if let Some((drv, pname, version)) = &node.deriver {
+        if let Some((drv, pname, version)) = node.deriver.as_ref().filter(|(_, pname, _)| !pname.is_empty()) {
             let file = dir.join("store").join(drv.strip_prefix("/nix/store/").unwrap());
             fs::write(file, derivation(&node.path, pname, version)).unwrap();
         }
@@ -200,17 +209,19 @@ fn write_dump(store: &Store, dir: &Path) {
     dump.into_inner().unwrap().sync_all().unwrap();
 }
 
-/// About 4 KiB, as the mean of nixpkgs' is.
+/// 4 KiB, as the mean of nixpkgs' is.
 fn derivation(path: &str, pname: &str, version: &str) -> String {
     let input = |n: usize| format!("(\"/nix/store/{}-input{n}.drv\",[\"out\"])", hash(n + 20_000_000));
     let inputs: Vec<String> = (0..20).map(input).collect();
-    let flags = "-DFEATURE=ON ".repeat(120);
-    format!(
+    let flags = "-DFEATURE=ON ".repeat(190);
+    let text = format!(
         "Derive([(\"out\",\"{path}\",\"\",\"\")],[{}],[\"/nix/store/{}-builder.sh\"],\"x86_64-linux\",\
          \"/nix/store/{}-bash/bin/bash\",[\"-e\",\"builder.sh\"],[(\"cmakeFlags\",\"{flags}\"),(\"name\",\"{pname}-{version}\"),\
          (\"out\",\"{path}\"),(\"pname\",\"{pname}\"),(\"version\",\"{version}\")])",
         inputs.join(","),
         hash(1),
         hash(2)
-    )
+    );
+    assert!(text.len() >= 4096, "a derivation has {} bytes", text.len());
+    text
 }
