@@ -47,7 +47,7 @@ impl Dice {
 /// A hash of 32 digits as Nix writes them.
 pub fn hash(n: usize) -> String {
     const DIGITS: &[u8] = b"0123456789abcdfghijklmnpqrsvwxyz";
-    let mut dice = Dice::new(n as u64 * 0x9e37_79b9_7f4a_7c15 + 1);
+    let mut dice = Dice::new((n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
     for _ in 0..8 {
         dice.below(2);
     }
