@@ -144,7 +144,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     // KiB of pages: with SQLite's own 2 MiB each would be read several times.
-    connection.pragma_update(None, "cache_size", -8_000)?;
+    connection.pragma_update(None, "cache_size", -4_000)?;
     load_module(&connection)?;
     Ok(connection)
 }
