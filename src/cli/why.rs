@@ -5,18 +5,17 @@ use std::path::PathBuf;
 use super::sides::{self, From, Operand, Sides};
 use super::usage;
 use crate::app::App;
-use crate::closure::why::{Why, explain};
+use crate::closure::comparison::Side;
+use crate::closure::why::{self, Why, explain};
 use crate::closure::{Closure, name};
 use crate::deploy::gather::staged;
 use crate::derivation::Derivation;
 use crate::effects::gather::Purpose;
 use crate::effects::operand::Local;
-use crate::effects::store_db::StoreDb;
-use crate::effects::{closures, terminal};
+use crate::effects::{closures, derivers, terminal};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::model::StorePath;
-use crate::model::text::printable;
 use crate::nix::FlakeHost;
 use crate::report::event::Stage;
 use crate::report::reporter::{Form, print};
@@ -53,23 +52,40 @@ pub(super) struct Args {
 /// A side's derivation.
 struct Derived {
     derivation: StorePath,
+    side: Side,
     /// Under what its store lies.
     root: PathBuf,
-    /// Its output, where that is in the store.
-    built: Option<sides::Found>,
+    /// Whether its output is in that store.
+    built: bool,
+    /// How that was found out, if not as usual.
+    note: Option<String>,
+}
+
+/// What is printed as JSON: the answer, and what was compared.
+#[derive(serde::Serialize)]
+struct Shown<'a, T> {
+    compared: [&'a Side; 2],
+    /// Of a package's answer, which has none itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<&'a [String]>,
+    #[serde(flatten)]
+    answer: &'a T,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
         let [a, b] = self.sides.operands(app)?;
-        let (old, new) = (self.derive(a, app)?, self.derive(b, app)?);
-        let roots = [&old.root, &new.root];
-        let why = explain(&old.derivation, &new.derivation, |path| read(path, roots))?;
-        match &self.package {
-            Some(package) => self.show_package(package, &why, [&old, &new], app)?,
-            None => self.show(&why, app)?,
-        }
-        Ok(if self.exit_code && !why.is_empty() { Exit::Differs } else { Exit::Ok })
+        let both = [&self.derive(a, app)?, &self.derive(b, app)?];
+        let roots = both.map(|d| &d.root);
+        let [old, new] = both.map(|d| &d.derivation);
+        let mut why = explain(old, new, |path| read(path, roots))?;
+        why.notes.extend(both.iter().filter_map(|d| d.note.clone()));
+        why.notes.dedup();
+        let same = match &self.package {
+            Some(package) => self.show_package(package, &mut why, both, app)?,
+            None => self.show(&why, both, app)?,
+        };
+        Ok(if self.exit_code && !same { Exit::Differs } else { Exit::Ok })
     }
 
     fn layout(&self) -> Layout {
@@ -77,28 +93,53 @@ impl Args {
         if self.all { Layout { most: usize::MAX, ..layout } } else { layout }
     }
 
-    fn show(&self, why: &Why, app: &App) -> Result<(), Failure> {
-        if app.reporter.form() == Form::Json {
-            return json(why);
-        }
+    /// Shows all of it; whether nothing differs.
+    fn show(&self, why: &Why, both: [&Derived; 2], app: &App) -> Result<bool, Failure> {
         let layout = self.layout();
+        let answer = Shown { compared: both.map(|d| &d.side), notes: None, answer: why };
         let text =
             if self.markdown { why_text::markdown(why, layout) } else { why_text::render(why, layout) };
-        app.reporter.print(&text);
-        Ok(())
+        self.print(&answer, &text, app)?;
+        Ok(why.is_empty())
     }
 
-    fn show_package(&self, package: &str, why: &Why, sides: [&Derived; 2], app: &App) -> Result<(), Failure> {
-        let beneath = why.beneath(package);
-        if app.reporter.form() == Form::Json {
-            return json(&beneath);
+    /// Shows what concerns one package; whether it does not differ.
+    fn show_package(
+        &self,
+        package: &str,
+        why: &mut Why,
+        both: [&Derived; 2],
+        app: &App,
+    ) -> Result<bool, Failure> {
+        let mut beneath = why.beneath(package);
+        if beneath.differing == 0 {
+            let ([old, new], notes) = ways(package, both, app)?;
+            beneath.found(old, new);
+            why.notes.extend(notes);
         }
-        let text = if beneath.differing > 0 {
-            why_text::render_beneath(why, &beneath, self.layout())
+        let layout = self.layout();
+        let text = if self.markdown {
+            why_text::markdown_beneath(why, &beneath, layout)
         } else {
-            ways(package, sides, app)?
+            let text = why_text::render_beneath(why, &beneath, layout);
+            [text].into_iter().chain(why_text::notes(why, layout.width)).collect::<Vec<_>>().join("\n")
         };
-        app.reporter.print(&text);
+        let compared = both.map(|d| &d.side);
+        self.print(&Shown { compared, notes: Some(&why.notes), answer: &beneath }, &text, app)?;
+        Ok(beneath.is_empty())
+    }
+
+    /// As JSON, or as text with the two that were compared above it.
+    fn print(&self, shown: &Shown<'_, impl serde::Serialize>, text: &str, app: &App) -> Result<(), Failure> {
+        if app.reporter.form() == Form::Json {
+            let json =
+                serde_json::to_string(shown).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
+            print(&json);
+            return Ok(());
+        }
+        let sides = shown.compared;
+        let above = if self.markdown { why_text::markdown_sides(sides) } else { why_text::sides(sides) };
+        app.reporter.print(&format!("{above}\n{text}"));
         Ok(())
     }
 
@@ -106,7 +147,7 @@ impl Args {
     fn derive(&self, operand: Operand, app: &App) -> Result<Derived, Failure> {
         match operand {
             Operand::Flake(host) => self.evaluated(&host, app),
-            Operand::Local(local) => deriver(local),
+            Operand::Local(local) => deriver(local, app),
             Operand::Host(word) => self.deployed(&word, app),
             Operand::Snapshot(file) => {
                 Err(usage(format!("{} is a snapshot: it holds no derivations", file.display()))
@@ -118,46 +159,47 @@ impl Args {
     fn evaluated(&self, host: &FlakeHost, app: &App) -> Result<Derived, Failure> {
         let tell = |event| app.reporter.tell(Some(&host.host), event);
         let evaluation = staged(&tell, Stage::Evaluate, || self.sides.evaluate(host, app))?;
-        Ok(Derived { derivation: evaluation.derivation, root: "/".into(), built: None })
+        let side = Side { named: host.to_string(), path: evaluation.toplevel };
+        Ok(Derived { derivation: evaluation.derivation, side, root: "/".into(), built: false, note: None })
     }
 
     /// Of what a host runs: as the record of its deployment says, or as the store here knows.
     fn deployed(&self, word: &str, app: &App) -> Result<Derived, Failure> {
+        app.ask_password(self.sides.place.ask_sudo_password && terminal::is_there())?;
         let (name, place, escalate) = app.find(Some(word), &self.sides.place).map_err(usage)?;
         let facts = app.reach(&name, &place, escalate)?.gather(Purpose::Status)?;
-        let running = facts.triple.running;
-        let record = facts.status.and_then(|s| s.record).filter(|r| r.candidate == running);
+        let (path, root) = (facts.triple.running, PathBuf::from("/"));
+        let record = facts.status.and_then(|s| s.record).filter(|r| r.candidate == path);
         let noted = record.and_then(|r| r.spec.origin.derivation);
-        let derivation = noted.map(|d| StorePath::parse(&d)).transpose();
-        let derivation = derivation.map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
-        match derivation {
-            Some(derivation) => Ok(Derived { derivation, root: "/".into(), built: None }),
-            None => deriver(Local { path: running, root: "/".into(), found: format!("what {name} runs") }),
+        let noted = noted.map(|d| StorePath::parse(&d)).transpose();
+        let noted = noted.map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
+        let found = format!("what {name} runs");
+        match noted {
+            Some(noted) => first_there(&[noted], Side { named: found, path }, root),
+            None => deriver(Local { path, root, found }, app),
         }
     }
-}
-
-fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
-    print(&text);
-    Ok(())
 }
 
 /// The derivation that made a path, if its file is still here.
-fn deriver(local: Local) -> Result<Derived, Failure> {
+fn deriver(local: Local, app: &App) -> Result<Derived, Failure> {
     let Local { path, root, found } = local;
-    let refused = |e: crate::effects::store_db::DbError| Failure::refused(e.to_string());
-    let derivers = StoreDb::open(&root).and_then(|db| db.makers(&path)).map_err(refused)?;
-    for derivation in &derivers {
+    let (derivers, note) = derivers::makers(&root, &path, &app.here()?)?;
+    let derived = first_there(&derivers, Side { named: found, path }, root)?;
+    Ok(Derived { built: true, note, ..derived })
+}
+
+/// The first of these derivations whose file is here.
+fn first_there(derivations: &[StorePath], side: Side, root: PathBuf) -> Result<Derived, Failure> {
+    for derivation in derivations {
         if closures::derivation(&root, derivation)?.is_some() {
-            let side = crate::closure::comparison::Side { named: found, path };
-            let built = Some(sides::Found { side, from: From::Store(root.clone()) });
-            return Ok(Derived { derivation: derivation.clone(), root, built });
+            return Ok(Derived { derivation: derivation.clone(), side, root, built: false, note: None });
         }
     }
-    let what = match derivers.first() {
-        Some(noted) => format!("{} is not here any more: the derivation of {}", noted.short(), path.short()),
-        None => format!("which derivation made {} is not known here: it was copied", path.short()),
+    let path = side.path.short();
+    let what = match derivations.first() {
+        Some(noted) => format!("{} is not here any more: the derivation of {path}", noted.short()),
+        None => format!("which derivation made {path} is not known here: it was copied"),
     };
     Err(Failure::refused(what).hint("nqd diff needs no derivations; nqd why works on FLAKE#HOST and on what nqd deploy deployed from here"))
 }
@@ -171,29 +213,27 @@ fn read(path: &StorePath, roots: [&PathBuf; 2]) -> Result<Option<Derivation>, Fa
     }
 }
 
-/// Who pulls in what only one of the two has.
-fn ways(package: &str, [old, new]: [&Derived; 2], app: &App) -> Result<String, Failure> {
-    let (Some(a), Some(b)) = (&old.built, &new.built) else {
-        let name = printable(package, false);
-        return Ok(format!(
-            "{name} is not rebuilt. Who pulls it in is known once both are built: nqd diff builds them"
-        ));
-    };
-    let ([a, b], _) = sides::closures([a, b], app)?;
-    Ok(match (way(&a, package), way(&b, package)) {
-        (None, None) => format!("{} is in neither", printable(package, false)),
-        (None, Some(way)) => format!("added: {way}"),
-        (Some(way), None) => format!("removed; it was there by: {way}"),
-        (Some(_), Some(way)) => format!("not rebuilt; it is there by: {way}"),
-    })
+/// Who pulls a package in, on each side: as the built systems tell, or their derivations where one is not built.
+fn ways(package: &str, both: [&Derived; 2], app: &App) -> Result<(Ways, Vec<String>), Failure> {
+    if both.iter().all(|d| d.built) {
+        let [a, b] = both.map(|d| sides::Found { side: d.side.clone(), from: From::Store(d.root.clone()) });
+        let (closures, notes) = sides::closures([&a, &b], app)?;
+        return Ok((closures.map(|c| way(&c, package)), notes));
+    }
+    let by_derivations =
+        |d: &Derived| why::way(&d.derivation, package, |path| read(path, [&d.root, &d.root]));
+    let [old, new] = both;
+    Ok(([by_derivations(old)?, by_derivations(new)?], Vec::new()))
 }
 
+type Ways = [Option<Vec<String>>; 2];
+
 /// The shortest way from a system to a package.
-fn way(closure: &Closure, package: &str) -> Option<String> {
+fn way(closure: &Closure, package: &str) -> Option<Vec<String>> {
     let is = |m: &&crate::closure::Member| {
         m.package.as_ref().is_some_and(|p| p.name == package) || name::split(m.path.name()).0 == package
     };
     let ways = closure.members.iter().filter(is).map(|m| closure.way_to(&m.path));
     let shortest = ways.min_by_key(Vec::len)?;
-    Some(shortest.iter().map(|p| printable(p.name(), false)).collect::<Vec<_>>().join(" → "))
+    Some(shortest.iter().map(|p| p.name().to_owned()).collect())
 }

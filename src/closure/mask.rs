@@ -22,7 +22,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::system::paths;
+use super::paths;
 
 /// What stands where a secret stood.
 pub const MASKED: &str = "‹masked›";
@@ -155,6 +155,23 @@ pub fn value<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
         out.replace_range(span, MASKED);
     }
     Cow::Owned(out)
+}
+
+/// Several texts as one, to be masked as one: `--password` and what follows it are two. A text with blanks that may be
+/// a secret is quoted, so that all of it is its key's value.
+pub fn joined<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let mut out = String::new();
+    let mut after_key = false;
+    for text in texts {
+        let text = text.as_ref();
+        let head = text.split(['=', ':']).next().unwrap_or_default().trim();
+        let quoted = text.contains(char::is_whitespace) && (after_key || keys::is_secret(head));
+        let blank = if out.is_empty() { "" } else { " " };
+        out.push_str(blank);
+        out.push_str(&if quoted { Cow::Owned(format!("{text:?}")) } else { Cow::Borrowed(text) });
+        after_key = keys::is_secret(text);
+    }
+    out
 }
 
 /// Where the secrets of a text are: in order, not overlapping, never empty.

@@ -6,9 +6,9 @@ pub mod closure;
 #[cfg(feature = "operator")]
 pub mod comparison;
 pub mod diff;
-#[cfg(feature = "operator")]
 pub mod mask;
 pub mod name;
+pub mod paths;
 #[cfg(feature = "operator")]
 pub mod snapshot;
 #[cfg(feature = "operator")]

@@ -6,6 +6,7 @@ use std::thread;
 use super::facts::{Candidate, DryActivation, Evaluation, Revision, TargetFacts};
 use super::plan::{Copying, Facts, busy};
 use super::request::{Asked, Reach, Request, Source};
+use crate::closure::mask;
 use crate::effects::clock;
 use crate::effects::gather::Purpose;
 use crate::effects::nix::{BuildOn, Nix};
@@ -278,9 +279,11 @@ fn compare(
     } else if candidate.missing.contains(&activated.path) || suits(&facts.running, activated).is_err() {
         DryActivation::NotThere
     } else {
+        // What activation scripts print is anybody's, and a plan is written.
+        let masked = |text: &String| mask::value("", text).into_owned();
         match target.dry_activate(&activated.path) {
-            Ok(said) => DryActivation::Says(said),
-            Err(failure) => DryActivation::Failed(failure.what),
+            Ok(said) => DryActivation::Says(said.iter().map(masked).collect()),
+            Err(failure) => DryActivation::Failed(masked(&failure.what)),
         }
     };
     Ok(candidate)

@@ -68,6 +68,20 @@ fn deploy(world: &Arc<World>, id: u8) -> Result<Outcome, Failure> {
         .execute(&plan, &TxId::new("2026-11-22T06:03:01Z", [0, 1, id]))
 }
 
+#[test]
+fn a_plan_holds_no_secret_that_an_activation_script_says() {
+    let world = World::new(System::good(), System::good());
+    let nix = FakeNix(Arc::clone(&world));
+    let target = |_: &_| Ok(Box::new(FakeTarget(Arc::clone(&world))) as Box<dyn Target>);
+    let tools = Tools { nix: &nix, target: &target, tell: &|_| {} };
+    let mut asked = asked(false);
+    asked.settings.copy_first = true;
+    let (request, facts, _) = gather(&tools, asked).unwrap();
+    let plan = serde_json::to_string(&plan(&request, &facts).unwrap()).unwrap();
+    assert!(plan.contains("web.service") && plan.contains("--token ‹masked›"), "{plan}");
+    assert!(!plan.contains("hunter2x"), "{plan}");
+}
+
 fn candidates() -> Vec<(&'static str, System, State)> {
     vec![
         ("good", System::good(), State::Committed),

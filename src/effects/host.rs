@@ -9,6 +9,7 @@ use super::shell::{command, quote};
 use super::target::{OnLine, RemoteStore, Target};
 use super::transport::{Place, Transport};
 use crate::closure::Closure;
+use crate::closure::mask;
 #[cfg(feature = "operator")]
 use crate::closure::{mask::Masker, system::SystemReading};
 use crate::deploy::facts::TargetFacts;
@@ -82,11 +83,13 @@ impl Target for Host {
         let script =
             command([&system.join("bin/switch-to-configuration").display().to_string(), "dry-activate"]);
         let mut said = Vec::new();
-        self.transport.run_with(&script, &[0], &mut |stream, line| {
+        let ended = self.transport.run_with(&script, &[0], &mut |stream, line| {
             if stream == Stream::Err || line.starts_with("would ") {
                 said.push(line.to_owned());
             }
-        })?;
+        });
+        // A failure ends with the last lines of standard error.
+        ended.map_err(|f| Failure { what: mask::value("", &f.what).into_owned(), ..f })?;
         Ok(said)
     }
 

@@ -7,6 +7,8 @@ pub mod clock;
 #[cfg(feature = "operator")]
 pub mod closures;
 pub mod connection;
+#[cfg(feature = "operator")]
+pub mod derivers;
 pub mod env;
 pub mod etc_identity;
 #[cfg(test)]

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 
 use console::style;
 
-pub use markdown::markdown;
+pub use markdown::{markdown, markdown_beneath, markdown_sides};
 
+use crate::closure::comparison::Side;
 use crate::closure::why::{Beneath, Cause, Why};
 use crate::model::text::{count, printable};
 use wrap::{cut, wrap};
@@ -50,23 +51,21 @@ pub fn render(why: &Why, layout: Layout) -> String {
         let text = format!("{}: only inputs changed", count(why.cascades, "other rebuild"));
         out.push(style(cut(&text, layout.width)).dim().to_string());
     }
-    for note in &why.notes {
-        let lines = wrap(&format!("note: {}", printable(note, false)), layout.width, 2);
-        out.extend(lines.into_iter().map(|l| style(l).yellow().to_string()));
-    }
+    out.extend(notes(why, layout.width));
     out.join("\n")
+}
+
+/// What a reader should know besides.
+pub fn notes(why: &Why, width: usize) -> Vec<String> {
+    let lines = |note: &String| wrap(&format!("note: {}", printable(note, false)), width, 2);
+    why.notes.iter().flat_map(lines).map(|l| style(l).yellow().to_string()).collect()
 }
 
 /// The root causes beneath one package, and how it depends on each.
 pub fn render_beneath(why: &Why, beneath: &Beneath, layout: Layout) -> String {
     let name = printable(&beneath.package, false);
     if beneath.differing == 0 {
-        return wrap(
-            &format!("{name} is not rebuilt, or nothing of that name is on both sides"),
-            layout.width,
-            2,
-        )
-        .join("\n");
+        return wrap(&printable(&unchanged(beneath), false), layout.width, 2).join("\n");
     }
     let chains = beneath.chains.iter().filter_map(|c| Some((c, why.roots.get(c.root)?)));
     let all = count(beneath.chains.len(), "root cause");
@@ -85,6 +84,28 @@ pub fn render_beneath(why: &Why, beneath: &Beneath, layout: Layout) -> String {
         out.push(format!("\nand {}", count(rest, "more cause")));
     }
     out.join("\n")
+}
+
+/// Of a package that is not rebuilt, whether it is there, and how it comes to be.
+fn unchanged(beneath: &Beneath) -> String {
+    let Some(way) = &beneath.way else { return format!("{} is in neither", beneath.package) };
+    let said = match (beneath.added, beneath.removed) {
+        (true, _) => "added",
+        (_, true) => "removed; it was there by",
+        _ => "not rebuilt; it is there by",
+    };
+    format!("{said}: {}", way.join(" → "))
+}
+
+/// The two that are compared, as `nqd diff` shows them.
+pub fn sides([old, new]: [&Side; 2]) -> String {
+    let line = |mark: &str, side: &Side| {
+        let path = printable(side.path.as_str(), false);
+        let named = printable(&side.named, false);
+        let named = if named == path { String::new() } else { format!("  {}", style(named).dim()) };
+        format!("{} {path}{named}", style(mark).bold())
+    };
+    format!("{}\n{}", line("<<<", old), line(">>>", new))
 }
 
 fn headline(why: &Why) -> String {

@@ -20,7 +20,7 @@ fn build(scene: &Scene, attributes: &str) -> String {
 }
 
 fn unit(name: &str, lines: &str) -> String {
-    format!(r#"units."{name}" = "{}\n";"#, lines.replace('\n', "\\n"))
+    format!(r#"units."{name}" = "{}\n";"#, lines.replace('\\', "\\\\").replace('\n', "\\n"))
 }
 
 fn units() {
@@ -46,9 +46,15 @@ fn units() {
 fn secrets() {
     let scene = Scene::new();
     let service = |word: &str| {
-        let lines = format!(
-            "[Service]\nExecStart=/bin/sleep 1\nEnvironment=API_KEY={word}\nEnvironment=TOKEN_FILE=/run/secrets/{word}\nEnvironment=URL=https://me:{word}@example.org/"
-        );
+        let lines = [
+            "[Service]",
+            "ExecStart=/bin/sleep --token \\\n  WORD \\\n  1",
+            "ExecStartPre=/bin/sh -c 'curl -u me:WORD https://example.org; exec x --set API_KEY WORD --verbose'",
+            "Environment=API_KEY=WORD DB_CREDS=WORD PWD_X=WORD",
+            "Environment=TOKEN_FILE=/run/secrets/WORD",
+            "Environment=URL=https://me:WORD@example.org/",
+        ];
+        let lines = lines.join("\n").replace("WORD", word);
         unit("web.service", &lines)
     };
     let (first, second) = ("correcthorse", "batterystaple");

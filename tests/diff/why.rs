@@ -8,6 +8,8 @@ pub fn rows() -> Vec<Row> {
     vec![
         ("why_two_systems_differ", causes),
         ("why_one_package", one_package),
+        ("why_one_package_of_a_flake", one_package_of_a_flake),
+        ("why_without_the_database", fallback),
         ("why_a_flakes_host_is_only_evaluated", flake),
         ("why_without_derivations_is_refused", absent),
     ]
@@ -23,6 +25,8 @@ fn site(library: &str, more: &str) -> String {
 fn causes() {
     let scene = Scene::new();
     let [a, b] = scene.systems(&site("3.0.13", ""), &site("3.0.14", ""));
+    let lines = [format!("<<< {a}"), format!(">>> {b}")];
+    scene.nqd(&["why", &a, &b]).expect(0, &[&lines[0], &lines[1]]);
     assert_snapshot!("why_two_systems_differ", plain(&scene.nqd(&["why", &a, &b]).expect(0, &[]).stdout));
     scene.nqd(&["why", &a, &b, "--exit-code"]).expect(11, &["1 root cause of 4 rebuilds"]);
     scene.nqd(&["why", &a, &a, "--exit-code"]).expect(0, &["nothing is rebuilt"]);
@@ -45,9 +49,59 @@ fn one_package() {
     let curl = why("curl", [&a, &b]);
     assert!(curl.contains("curl is rebuilt: 1 root cause") && curl.contains("curl → openssl"), "{curl}");
     let way = "nixos-system-web-1 → new → below-1";
-    assert_eq!(why("below", [&a, &b]).trim(), format!("added: {way}"));
-    assert_eq!(why("below", [&b, &a]).trim(), format!("removed; it was there by: {way}"));
-    assert_eq!(why("nowhere", [&a, &b]).trim(), "nowhere is in neither");
+    let said = |text: String| text.lines().skip(2).collect::<Vec<_>>().join("\n");
+    assert_eq!(said(why("below", [&a, &b])), format!("added: {way}"));
+    assert_eq!(said(why("below", [&b, &a])), format!("removed; it was there by: {way}"));
+    assert_eq!(said(why("nowhere", [&a, &b])), "nowhere is in neither");
+    let json = |args: &[&str]| -> serde_json::Value {
+        let all = [&["why", &a, &b, "--json", "--package"][..], args].concat();
+        serde_json::from_str(&scene.nqd(&all).expect(0, &[]).stdout).unwrap()
+    };
+    let below = json(&["below"]);
+    assert_eq!((&below["added"], &below["way"][1]), (&true.into(), &"new".into()), "{below}");
+    assert_eq!(json(&["nowhere"])["way"], serde_json::Value::Null);
+    for (package, exit) in [("nowhere", 0), ("below", 11), ("curl", 11)] {
+        scene.nqd(&["why", &a, &b, "--exit-code", "--package", package]).expect(exit, &[]);
+    }
+    let markdown = ["why", &a, &b, "--markdown", "--package"];
+    scene
+        .nqd(&[&markdown[..], &["curl"]].concat())
+        .expect(0, &["**`curl` is rebuilt", "  - through `curl → openssl`"]);
+    scene
+        .nqd(&[&markdown[..], &["below"]].concat())
+        .expect(0, &["`added: nixos-system-web-1 → new → below-1`"]);
+}
+
+/// What is only evaluated tells who pulls a package in, too.
+fn one_package_of_a_flake() {
+    let scene = Scene::new();
+    let host = |packages: &str| {
+        scene.operator.hosts(&format!(r#"web = nixos {{ name = "web"; packages = [ {packages} ]; }};"#));
+    };
+    host(r#""old-1" "web-1""#);
+    let first = scene.operator.build("web");
+    host(r#""newpkg-3" "web-1""#);
+    for (package, said) in [
+        ("newpkg", "added: nixos-system-web-1 → newpkg-3"),
+        ("old", "removed; it was there by: nixos-system-web-1 → old-1"),
+        ("web", "not rebuilt; it is there by: nixos-system-web-1 → web-1"),
+        ("nowhere", "nowhere is in neither"),
+    ] {
+        scene.nqd(&["why", &first, ".#web", "--package", package]).expect(0, &[said]);
+    }
+}
+
+/// Whoever may not read the database asks Nix.
+fn fallback() {
+    let scene = Scene::new();
+    let [a, b] = scene.systems(&site("1", ""), &site("2", ""));
+    let direct = scene.nqd(&["why", &a, &b]).expect(0, &[]).stdout;
+    let program = "#!/bin/sh\nnix=/nix/var/nix/db\nmv $nix/hidden $nix/db.sqlite\n/usr/bin/nix-store \"$@\"; s=$?\nmv $nix/db.sqlite $nix/hidden\nexit $s\n";
+    scene.sh(&format!("mkdir bin; printf '{program}' > bin/nix-store; chmod +x bin/nix-store; mv /nix/var/nix/db/db.sqlite /nix/var/nix/db/hidden"));
+    let path = format!("{}/bin:{}", scene.operator.flake().display(), scene.operator.path());
+    let said = scene.sh(&format!("PATH={path} {} why {a} {b}", env!("CARGO_BIN_EXE_nqd")));
+    assert!(said.starts_with(direct.trim_end()) && said.contains("`nix-store --query"), "{said}");
+    scene.sh("mv /nix/var/nix/db/hidden /nix/var/nix/db/db.sqlite");
 }
 
 fn flake() {
@@ -67,7 +121,7 @@ fn absent() {
     scene.nqd(&["why", "a.json", &b]).expect(2, &["a snapshot", "nqd diff"]);
     // A derivation in the middle is gone: the others are still compared, and it is said.
     scene.sh("rm /nix/store/*-curl-8.7.drv");
-    scene.nqd(&["why", &a, &b]).expect(0, &["not"]);
+    scene.nqd(&["why", &a, &b]).expect(0, &["curl", "2 derivations are not there any more"]);
     scene.sh("rm /nix/store/*-nixos-system-web-1.drv");
     scene.nqd(&["why", &a, &b]).expect(30, &["not here any more", "nqd diff"]);
 }

@@ -25,8 +25,15 @@ const HOLDS: [&str; 19] = [
     "licensekey",
 ];
 /// A key whose last word is one of these is secret.
-const LAST: [&str; 13] =
-    ["pass", "pwd", "pw", "psk", "pin", "key", "keys", "auth", "salt", "seed", "dsn", "otp", "totp"];
+const LAST: [&str; 14] = [
+    "pass", "pw", "psk", "pin", "key", "keys", "auth", "salt", "seed", "dsn", "otp", "totp", "cred", "creds",
+];
+/// A key of which any word is this is secret.
+const WORD: &str = "pwd";
+/// After these words come a key and its value: `makeWrapper --set KEY x`, `bwrap --setenv KEY x`.
+const SETS: [&str; 4] = ["--set", "--set-default", "--setenv", "setenv"];
+/// After these comes `user:password` (curl(1)).
+const USERS: [&str; 4] = ["-u", "--user", "-U", "--proxy-user"];
 /// What names a place of a secret, not the secret.
 const PLACES: [&str; 6] = ["file", "files", "path", "dir", "directory", "command"];
 /// No secret is one of these.
@@ -48,8 +55,11 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
         let mut at = line.start;
         while at < line.end {
             let len = bytes[at..line.end].iter().take_while(|b| is_key(**b)).count();
-            if len > 0 && is_secret(&text[at..at + len]) {
+            let key = text.get(at..at + len).unwrap_or_default();
+            if is_secret(key) {
                 found.extend(value(text, at..at + len, &line));
+            } else if USERS.contains(&key) {
+                found.extend(password_of_user(text, at..at + len, &line));
             }
             at += len.max(1);
         }
@@ -57,18 +67,50 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Lines; one that ends with a backslash goes on.
+/// Lines; one that ends with a backslash goes on, and comments do not end it (systemd.syntax(7)).
 fn logical_lines(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
     let mut lines = Vec::new();
-    let mut start = 0;
-    for (i, b) in text.bytes().enumerate() {
-        if b == b'\n' && (i == 0 || text.as_bytes()[i - 1] != b'\\') {
-            lines.push(start..i);
-            start = i + 1;
+    let (mut start, mut at) = (0, 0);
+    while let Some(end) = text[at..].find('\n').map(|i| at + i) {
+        at = end + 1;
+        if end > start && bytes[end - 1] == b'\\' {
+            at = past_comments(bytes, at, bytes.len());
+        } else {
+            lines.push(start..end);
+            start = at;
         }
     }
     lines.push(start..text.len());
     lines
+}
+
+/// Past lines that are comments.
+fn past_comments(bytes: &[u8], mut at: usize, end: usize) -> usize {
+    loop {
+        let first = at + bytes[at..end].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        if !matches!(bytes.get(first), Some(b'#' | b';')) || first >= end {
+            return at;
+        }
+        at = bytes[first..end].iter().position(|b| *b == b'\n').map_or(end, |i| first + i + 1);
+    }
+}
+
+/// Past blanks, where a line goes on too.
+fn past_blanks(bytes: &[u8], mut at: usize, end: usize) -> usize {
+    while at < end {
+        match bytes[at] {
+            b' ' | b'\t' => at += 1,
+            b'\\' if goes_on(bytes, at) => at = past_comments(bytes, at + 2, end),
+            _ => break,
+        }
+    }
+    at
+}
+
+/// Whether there is the backslash that continues a line.
+fn goes_on(bytes: &[u8], at: usize) -> bool {
+    bytes[at..].starts_with(b"\\\n")
 }
 
 fn is_key(b: u8) -> bool {
@@ -76,7 +118,7 @@ fn is_key(b: u8) -> bool {
 }
 
 pub fn is_secret(key: &str) -> bool {
-    if LOADS.contains(&key) {
+    if key.is_empty() || LOADS.contains(&key) {
         return false;
     }
     let words = words(key);
@@ -90,7 +132,9 @@ pub fn is_secret(key: &str) -> bool {
         && words.len() > 1
         && joined.len() == key.len()
         && key.as_bytes()[0].is_ascii_uppercase();
-    (LAST.contains(&last) && !own) || HOLDS.iter().any(|w| joined.contains(w))
+    (LAST.contains(&last) && !own)
+        || words.iter().any(|w| w == WORD)
+        || HOLDS.iter().any(|w| joined.contains(w))
 }
 
 /// `DB_apiKey` is `db`, `api`, `key`.
@@ -113,25 +157,12 @@ fn words(key: &str) -> Vec<String> {
 /// The value of a key, if it has one that may be secret.
 fn value(text: &str, key: Range<usize>, line: &Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let before = &bytes[line.start..key.start];
     let quote = before.last().copied().filter(|b| matches!(b, b'"' | b'\''));
-    let first = before.iter().all(|b| blank(b) || matches!(b, b'"' | b'\''));
-    // A quoted key ends with its quote, perhaps escaped, and blanks may follow.
-    let mut at = key.end;
-    at += bytes[at..line.end].iter().take_while(|b| matches!(b, b'\\' | b'"' | b'\'')).count();
-    let quoted = at > key.end;
-    let blanks = bytes[at..line.end].iter().take_while(|b| blank(b)).count();
-    at += blanks;
-    match bytes.get(at).filter(|_| at < line.end) {
-        Some(b'=') => at += 1,
-        // A blank before a colon is no mapping: `authorized_keys :0600`.
-        Some(b':') if blanks == 0 || quoted => at += 1,
-        // `--password x`
-        Some(_) if blanks > 0 && bytes[key.start] == b'-' => {}
-        _ => return None,
-    }
-    at += bytes[at..line.end].iter().take_while(|b| blank(b)).count();
+    let first = before.iter().all(|b| matches!(b, b' ' | b'\t' | b'"' | b'\''));
+    // `--password x`
+    let blank_is_enough = bytes[key.start] == b'-' || is_set(&text[line.start..key.start]);
+    let at = start_of(bytes, &key, line, blank_is_enough)?;
     if key_is(text, &key, "SetCredential") || key_is(text, &key, "SetCredentialEncrypted") {
         let id = text[at..line.end].find(':')?;
         return Some(at + id + 1..line.end);
@@ -141,6 +172,43 @@ fn value(text: &str, key: Range<usize>, line: &Range<usize>) -> Option<Range<usi
     let range = end_of(bytes, at, line.end, quoted_pair, first);
     let plain = text[range.clone()].trim_matches(['"', '\'', ',', ';', ' ']);
     (!NO_SECRETS.contains(&plain.to_ascii_lowercase().as_str())).then_some(range)
+}
+
+/// Where the value of a key begins.
+fn start_of(bytes: &[u8], key: &Range<usize>, line: &Range<usize>, blank_is_enough: bool) -> Option<usize> {
+    let mut at = key.end;
+    // A quoted key ends with its quote, perhaps escaped, and blanks may follow.
+    while at < line.end && matches!(bytes[at], b'\\' | b'"' | b'\'') && !goes_on(bytes, at) {
+        at += 1;
+    }
+    let (quoted, blanks) = (at > key.end, at);
+    at = past_blanks(bytes, at, line.end);
+    let blanks = at > blanks;
+    match bytes.get(at).filter(|_| at < line.end) {
+        Some(b'=') => at += 1,
+        // A blank before a colon is no mapping: `authorized_keys :0600`.
+        Some(b':') if !blanks || quoted => at += 1,
+        Some(_) if blanks && blank_is_enough => {}
+        _ => return None,
+    }
+    Some(past_blanks(bytes, at, line.end))
+}
+
+/// Whether what stands before a key says that its value comes next.
+fn is_set(before: &str) -> bool {
+    let word = before.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\'));
+    let word = word.rsplit(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).next();
+    word.is_some_and(|w| SETS.contains(&w))
+}
+
+/// The password of `-u user:password`; `1000:100` has none.
+fn password_of_user(text: &str, key: Range<usize>, line: &Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let at = start_of(bytes, &key, line, true)?;
+    let all = end_of(bytes, at, line.end, None, false);
+    let (user, password) = text[all.clone()].split_once(':')?;
+    let no_password = password.bytes().all(|b| b.is_ascii_digit()) || user.starts_with('+');
+    (!no_password).then(|| all.start + user.len() + 1..all.end)
 }
 
 fn key_is(text: &str, key: &Range<usize>, name: &str) -> bool {
@@ -161,8 +229,12 @@ fn end_of(bytes: &[u8], at: usize, line_end: usize, pair: Option<u8>, whole_line
     if whole_line {
         return at..line_end;
     }
-    let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'');
-    at..at + bytes[at..line_end].iter().position(ends).unwrap_or(line_end - at)
+    // A shell joins a word that a continued line cuts.
+    let ends = |i: &usize| match bytes[*i] {
+        b'\n' => bytes[*i - 1] != b'\\',
+        b => b.is_ascii_whitespace() || matches!(b, b'"' | b'\''),
+    };
+    at..(at..line_end).find(ends).unwrap_or(line_end)
 }
 
 /// The position of a closing quote, or the end of the line: better too much than half a secret.

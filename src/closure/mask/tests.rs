@@ -27,7 +27,31 @@ fn what_is_masked() {
         ("A=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc x", "A=‹masked› x"),
         ("rd.x=1 rd.luks.key=abc", "rd.x=1 rd.luks.key=‹masked›"),
         ("SetCredential=id:a b", "SetCredential=id:‹masked›"),
-        ("Environment=SECRET=a\\\nb", "Environment=SECRET=‹masked›\nb"),
+        // systemd reads a blank there, a shell nothing.
+        ("Environment=SECRET=a\\\nb c", "Environment=SECRET=‹masked› c"),
+        (
+            "ExecStart=/bin/x --token \\\n  hunter2x \\\n  -v",
+            "ExecStart=/bin/x --token \\\n  ‹masked› \\\n  -v",
+        ),
+        ("ExecStart=/bin/x --token\\\n\t\\\n hunter2x", "ExecStart=/bin/x --token\\\n\t\\\n ‹masked›"),
+        ("ExecStart=/bin/x --token= \\\n  hunter2x", "ExecStart=/bin/x --token= \\\n  ‹masked›"),
+        ("ExecStart=/bin/x --token \\\n  'a b' c", "ExecStart=/bin/x --token \\\n  '‹masked›' c"),
+        (
+            "ExecStart=/bin/x --token \\\n# why\n  hunter2x -v",
+            "ExecStart=/bin/x --token \\\n# why\n  ‹masked› -v",
+        ),
+        ("password = \\\n  correct horse", "password = \\\n  ‹masked›"),
+        (
+            "x --set API_KEY abc --set-default 'DB_PW' \"a b\" -v",
+            "x --set API_KEY ‹masked› --set-default 'DB_PW' \"‹masked›\" -v",
+        ),
+        ("bwrap --setenv TOKEN \\\n abc", "bwrap --setenv TOKEN \\\n ‹masked›"),
+        ("x; curl -u me:pw https://x", "x; curl -u me:‹masked› https://x"),
+        ("curl --user=me:pw -U 'you:a b' -v", "curl --user=me:‹masked› -U 'you:‹masked›' -v"),
+        ("curl -u \\\n me:pw x", "curl -u \\\n me:‹masked› x"),
+        ("export PWD_X=pw CREDS=ab DB_CRED=c", "export PWD_X=‹masked› CREDS=‹masked› DB_CRED=‹masked›"),
+        ("A=0123456789abcdf0123456789abcdf01-us6 x", "A=‹masked› x"),
+        ("A=vakjsx50nwzqhr3axzyw5c2b7k3fwy1p-us6 x", "A=‹masked› x"),
         ("Environment=\"SECRET=a \\\n  b\"", "Environment=\"SECRET=‹masked›\""),
         ("LoadCredential=a:/run/secrets/db/pw", "LoadCredential=a:/run/secrets/‹masked›"),
         (
@@ -55,7 +79,9 @@ fn what_is_masked() {
 fn what_stays_readable() {
     for text in [
         STORE,
-        "vakjsx50nwzqhr3axzyw5c2b7k3fwy1p-unit-nginx.service",
+        "podman run --user 1000:100 --uid 5 -u app x",
+        "date -u +%H:%M",
+        "ProtectKernelTunables=yes \\\nx",
         "rev 838a04c1b8c168b621bd6adb06b33b6a679838a0",
         "narHash=sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= x",
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -105,7 +131,10 @@ fn a_seal_is_never_written() {
 }
 
 /// Where a token may be planted; `T` stands for it.
-const PLACES: [&str; 14] = [
+const PLACES: [&str; 17] = [
+    "ExecStart=/bin/x --token \\\n  T",
+    "x --set API_KEY T",
+    "curl -u me:T x",
     "Environment=DB_PASSWORD=T",
     "Environment=\"A=b\" \"SMTP_PASS=x T y\"",
     "Environment=FOO=T",

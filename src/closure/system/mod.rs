@@ -11,13 +11,13 @@ pub mod diff;
 pub mod dry_activate;
 pub mod facts;
 pub mod parts;
-pub mod paths;
 #[cfg(test)]
 pub mod sample;
 pub mod tree;
 pub mod unit;
 pub mod units_diff;
 
+use super::paths;
 pub use accounts::{Accounts, Group, User};
 pub use actions::{Actions, Source};
 pub use declared::Declared;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::closure::mask;
 use crate::derivation::{Derivation, Quoted};
 
 /// A key whose values differ; none where there is no such key.
@@ -92,8 +93,7 @@ fn attribute(value: Value) -> Attribute {
     match value {
         Value::String(text) => Attribute { text, list: false },
         Value::Array(items) if items.iter().all(Value::is_string) => {
-            let words: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-            Attribute { text: words.join(" "), list: true }
+            Attribute { text: mask::joined(items.iter().filter_map(Value::as_str)), list: true }
         }
         other => Attribute { text: other.to_string(), list: false },
     }

@@ -7,7 +7,8 @@ use super::files;
 use super::inputs::{self, Inputs};
 use super::label::{Label, Side};
 use super::texts::Texts;
-use crate::derivation::{Derivation, Input, Output, OutputKind};
+use crate::closure::mask;
+use crate::derivation::{Derivation, Input, Output, OutputKind, Quoted};
 
 /// What changed besides the paths of paired inputs.
 pub(super) fn changes(old: &Side<'_>, new: &Side<'_>, inputs: &Inputs) -> Vec<Change> {
@@ -39,7 +40,7 @@ fn text_changes(old: &Derivation, new: &Derivation, texts: &Texts, changes: &mut
     };
     let builder = |d: &Derivation| d.builder().text().into_owned();
     found.extend(differ(builder(old), builder(new)).map(|difference| Change::Builder { difference }));
-    let joined = |d: &Derivation| d.arguments().map(|a| a.text().into_owned()).collect::<Vec<_>>().join(" ");
+    let joined = |d: &Derivation| mask::joined(d.arguments().map(Quoted::text));
     found.extend(differ(joined(old), joined(new)).map(|difference| Change::Arguments { difference }));
     for value in attributes::differing(old, new) {
         if let Some(difference) = texts.differ(&value, changes) {

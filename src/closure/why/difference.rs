@@ -33,7 +33,7 @@ pub enum Difference {
     },
     /// The same words in another order, or other white space.
     Order,
-    /// Too much to show: sizes in bytes; none where there is no such key.
+    /// Too much to show: sizes in bytes, without secrets; none where there is no such key.
     Size {
         /// Before.
         old: Option<usize>,
@@ -51,57 +51,53 @@ const MOST: usize = 12;
 /// And each up to so many bytes.
 const LONGEST: usize = 160;
 
-/// Compares two different values of `key` (none: no such key), normalised. `list`: words are what counts in it.
-pub(super) fn between(key: &str, old: Option<&str>, new: Option<&str>, list: bool) -> Difference {
+/// Compares two values of a key (none: no such key), normalised and masked as a whole: words and lines alone would not
+/// show that they are secrets. The unmasked ones differ. `list`: words are what counts in it.
+pub(super) fn between(old: Option<&str>, new: Option<&str>, list: bool) -> Difference {
+    if hides(old, new) {
+        return Difference::Hidden;
+    }
     let size = Difference::Size { old: old.map(str::len), new: new.map(str::len) };
+    let values = || Difference::Values { old: old.map(str::to_owned), new: new.map(str::to_owned) };
     let (Some(a), Some(b)) = (old, new) else {
         let text = old.or(new).unwrap_or_default();
-        if text.len() > LONGEST || text.contains('\n') {
-            return size;
-        }
-        return masked(key, old, new);
+        return if text.len() > LONGEST || text.contains('\n') { size } else { values() };
     };
     if !list && a.len() <= SHORT && b.len() <= SHORT && !a.contains('\n') && !b.contains('\n') {
-        return masked(key, old, new);
+        return values();
     }
     if a.trim().contains('\n') || b.trim().contains('\n') {
         let (removed, added) = only(a.lines(), b.lines());
-        return shown(key, &removed, &added, |removed, added| Difference::Lines { removed, added })
+        return shown(&removed, &added, |removed, added| Difference::Lines { removed, added })
             .unwrap_or(size);
     }
     let (removed, added) = only(a.split_whitespace(), b.split_whitespace());
-    shown(key, &removed, &added, |removed, added| Difference::Words { removed, added }).unwrap_or(size)
+    shown(&removed, &added, |removed, added| Difference::Words { removed, added }).unwrap_or(size)
 }
 
-fn masked(key: &str, old: Option<&str>, new: Option<&str>) -> Difference {
-    let hide = |v: Option<&str>| v.map(|v| mask::value(key, v).into_owned());
-    let (a, b) = (hide(old), hide(new));
-    if a == b || [&a, &b].iter().any(|v| v.as_deref() == Some(mask::MASKED)) {
-        return Difference::Hidden;
-    }
-    Difference::Values { old: a, new: b }
+/// Whether masking left nothing to tell.
+fn hides(old: Option<&str>, new: Option<&str>) -> bool {
+    old == new || [old, new].contains(&Some(mask::MASKED))
 }
 
 /// Words or lines, if they are few enough.
 fn shown(
-    key: &str,
     removed: &[&str],
     added: &[&str],
     form: impl Fn(Vec<String>, Vec<String>) -> Difference,
 ) -> Option<Difference> {
+    let all = || removed.iter().chain(added);
     if removed.is_empty() && added.is_empty() {
         return Some(Difference::Order);
     }
-    if removed.len() + added.len() > MOST || removed.iter().chain(added).any(|w| w.len() > LONGEST) {
+    if removed.len() + added.len() > MOST || all().any(|w| w.len() > LONGEST) {
         return None;
     }
-    let hide = |words: &[&str]| words.iter().map(|w| mask::value(key, w).into_owned()).collect::<Vec<_>>();
-    let (removed, added) = (hide(removed), hide(added));
-    let secret = |words: &[String]| words.iter().all(|w| w == mask::MASKED);
-    if secret(&removed) && secret(&added) {
+    if all().all(|w| *w == mask::MASKED) {
         return Some(Difference::Hidden);
     }
-    Some(form(removed, added))
+    let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
+    Some(form(owned(removed), owned(added)))
 }
 
 /// What is in only one of two sequences, as often as it is there more often, in its order.

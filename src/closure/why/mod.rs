@@ -25,9 +25,11 @@ mod source;
 mod tests;
 mod texts;
 mod walk;
+mod way;
 
 pub use change::{Change, Part};
 pub use difference::Difference;
 pub use package::{Beneath, Chain};
 pub use result::{Cause, Why};
 pub use walk::explain;
+pub use way::way;

@@ -16,6 +16,25 @@ pub struct Beneath {
     pub differing: usize,
     /// One chain for each root cause beneath it, the nearest first.
     pub chains: Vec<Chain>,
+    /// Only the new system needs it.
+    pub added: bool,
+    /// Only the old one did.
+    pub removed: bool,
+    /// Names from the system to it, where it is not rebuilt; none if neither needs it.
+    pub way: Option<Vec<String>>,
+}
+
+impl Beneath {
+    /// How the old and the new system come to need it.
+    pub fn found(&mut self, old: Option<Vec<String>>, new: Option<Vec<String>>) {
+        (self.added, self.removed) = (old.is_none() && new.is_some(), old.is_some() && new.is_none());
+        self.way = new.or(old);
+    }
+
+    /// Whether the two systems differ in it.
+    pub fn is_empty(&self) -> bool {
+        self.differing == 0 && !self.added && !self.removed
+    }
 }
 
 /// How a package depends on a root cause.
@@ -55,7 +74,8 @@ impl Why {
                 }
             }
         }
-        Beneath { package: package.to_owned(), differing, chains }
+        let package = package.to_owned();
+        Beneath { package, differing, chains, added: false, removed: false, way: None }
     }
 
     fn path(&self, from: &[Option<usize>], to: usize) -> Vec<String> {

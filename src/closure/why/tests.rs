@@ -153,6 +153,48 @@ fn environment() {
     }
 }
 
+/// A system with a secret in it.
+type Form<'a> = &'a dyn Fn(&str) -> Vec<Spec>;
+
+/// A word alone does not tell that it is a secret: its neighbours do.
+#[test]
+fn a_secret_is_hidden_wherever_it_stands() {
+    let long = "x".repeat(61);
+    let set = |key: &'static str, text: String| with("hello", |s| s.set(key, &text));
+    let json = |text: &str| set("__json", text.to_owned());
+    let arguments = |words: [&str; 3]| with("hello", |s| s.arguments = words.map(str::to_owned).to_vec());
+    let pem =
+        |body: &str| format!("{long}\n-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+    let forms: [(&str, Form<'_>); 9] = [
+        ("words", &|pw| set("FLAGS", format!("{long} --password {pw} -v"))),
+        ("wrapper", &|pw| set("makeWrapperArgs", format!("{long} --set API_KEY {pw} --set A b"))),
+        ("lines", &|pw| set("text", format!("{long}\nExecStart=/bin/web --token \\\n  {pw}\n"))),
+        ("key", &|pw| set("text", pem(pw))),
+        ("arguments", &|pw| arguments(["-x", "--token", pw])),
+        ("argument of two words", &|pw| arguments(["-x", "--token", &format!("two {pw}")])),
+        ("header", &|pw| arguments(["-x", "-H", &format!("Authorization: Bearer {pw}")])),
+        ("list", &|pw| json(&format!(r#"{{"flags": ["--password", "{pw}", "-v"]}}"#))),
+        ("list beside an input", &|pw| {
+            let mut all = set(
+                "CONF",
+                format!("§zlib.dev§ --password {pw} {}", if pw == "hunter2x" { "" } else { "§curl§" }),
+            );
+            all.iter_mut()
+                .find(|s| s.role == "hello")
+                .unwrap()
+                .inputs
+                .extend((pw != "hunter2x").then(|| "curl".to_owned()));
+            all
+        }),
+    ];
+    for (what, form) in forms {
+        let why = why(&form("hunter2x"), &form("batteryst"));
+        let told = serde_json::to_string(&why).unwrap();
+        assert!(!told.contains("hunter2x") && !told.contains("batteryst"), "{what}: {told}");
+        assert!(told.contains(r#""form":"hidden""#), "{what}: {told}");
+    }
+}
+
 #[test]
 fn long_texts_are_told_by_what_is_new_in_them() {
     let text = |n: usize, line: &str| {

@@ -9,7 +9,7 @@ use super::difference::{self, Difference, only};
 use super::inputs::{self, Inputs};
 use super::label::Side;
 use super::normal::Normal;
-use crate::closure::name;
+use crate::closure::{mask, name};
 use crate::derivation::Derivation;
 use crate::model::store_path::STORE_DIR;
 
@@ -71,22 +71,50 @@ impl Texts {
         if a == b || (own(&a) && own(&b)) {
             return None;
         }
+        let hidden = |t: &Option<Cow<'_, str>>| t.as_deref().map(|t| mask::value(key, t).into_owned());
+        let (x, y) = (hidden(&a), hidden(&b));
         if !list {
-            return Some(difference::between(key, a.as_deref(), b.as_deref(), false));
+            return Some(difference::between(x.as_deref(), y.as_deref(), false));
         }
-        let words = |t: &Option<Cow<'_, str>>| t.as_deref().unwrap_or_default().to_owned();
-        let (x, y) = (words(&a), words(&b));
-        let (removed, added) = only(x.split_whitespace(), y.split_whitespace());
-        let all = removed.len() + added.len();
-        let removed = unexplained(key, removed, &self.removed, changes);
-        let added = unexplained(key, added, &self.added, changes);
-        if all > 0 && removed.is_empty() && added.is_empty() {
+        let plain = self.unexplained(key, [a.as_deref(), b.as_deref()], changes);
+        if plain.all > 0 && plain.rest() == 0 {
             return None;
         }
-        if all == removed.len() + added.len() || x.trim().contains('\n') || y.trim().contains('\n') {
-            return Some(difference::between(key, a.as_deref(), b.as_deref(), true));
+        let words = self.unexplained(key, [x.as_deref(), y.as_deref()], changes);
+        let lines = [&x, &y].iter().any(|t| t.as_deref().is_some_and(|t| t.trim().contains('\n')));
+        if words.all == words.rest() || lines {
+            return Some(difference::between(x.as_deref(), y.as_deref(), true));
         }
-        Some(difference::between(key, Some(&removed.join(" ")), Some(&added.join(" ")), true))
+        Some(difference::between(Some(&words.removed.join(" ")), Some(&words.added.join(" ")), true))
+    }
+
+    /// Words of one value only that no added or removed input explains. Those that one does note the key there.
+    fn unexplained<'w>(
+        &self,
+        key: &str,
+        values: [Option<&'w str>; 2],
+        changes: &mut [Change],
+    ) -> Unexplained<'w> {
+        let [old, new] = values.map(|v| v.unwrap_or_default().split_whitespace());
+        let (removed, added) = only(old, new);
+        Unexplained {
+            all: removed.len() + added.len(),
+            removed: unexplained(key, removed, &self.removed, changes),
+            added: unexplained(key, added, &self.added, changes),
+        }
+    }
+}
+
+struct Unexplained<'w> {
+    /// How many words are in one only.
+    all: usize,
+    removed: Vec<&'w str>,
+    added: Vec<&'w str>,
+}
+
+impl Unexplained<'_> {
+    fn rest(&self) -> usize {
+        self.removed.len() + self.added.len()
     }
 }
 

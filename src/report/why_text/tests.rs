@@ -158,7 +158,7 @@ hello 2.12 → 2.13                                                     explains
   source    hello-2.12.tar.gz → hello-2.13.tar.gz
 ");
     insta::assert_snapshot!(render_beneath(&why, &why.beneath("nowhere"), layout), @r"
-nowhere is not rebuilt, or nothing of that name is on both sides
+nowhere is in neither
 ");
 }
 
