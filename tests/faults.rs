@@ -20,6 +20,8 @@ mod links;
 mod memory;
 #[path = "faults/others.rs"]
 mod others;
+#[path = "faults/promise.rs"]
+mod promise;
 #[path = "faults/records.rs"]
 mod records;
 #[path = "faults/refusals.rs"]
