@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 
 use nqd::deploy::Plan;
 use nqd::effects::gather::{read_described, read_gathered};
+use nqd::effects::machine::Snapshot;
+use nqd::effects::slots::Slots;
+use nqd::effects::system_files::BootRecord;
 use nqd::effects::this_machine::Request;
 use nqd::failure::Failure;
+use nqd::guard::evidence::is_record;
 use nqd::guard::protocol::Reply;
-use nqd::guard::{Bans, Evidence, Frozen, Record, Spec};
+use nqd::guard::{Bans, Evidence, Frozen, Record, Spec, State};
 use nqd::health::Manifest;
 use nqd::model::text::printable;
 use nqd::model::{Address, BootId, HostName, StorePath, TxId, UnitName};
@@ -32,13 +36,32 @@ fn parse(name: &str, text: &str) -> Result<(), String> {
     read(name, text).map_err(|e| Failure::refused(e).what)
 }
 
+/// The file itself, slots and all, read as the guard reads it.
+fn of_slots(text: &str) -> Result<(), String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("journal");
+    fs::write(&file, text).unwrap();
+    let read = Slots::at(&file).read().map_err(|e| e.to_string())?;
+    read.map_or(Ok(()), |payload| {
+        serde_json::from_slice::<Record>(&payload).map_err(|e| e.to_string())?;
+        serde_json::from_slice::<Frozen>(&payload).map(drop).map_err(|e| e.to_string())
+    })
+}
+
 fn read(name: &str, text: &str) -> Result<(), String> {
     fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<(), String> {
         serde_json::from_str::<T>(text).map(drop).map_err(|e| e.to_string())
     }
     match name {
         "journal.json" => json::<Record>(text).and(json::<Frozen>(text)),
-        "history.jsonl" => text.lines().try_for_each(json::<Evidence>),
+        "journal" => of_slots(text),
+        "boot.json" => json::<BootRecord>(text),
+        "snapshot.json" => json::<Snapshot>(text),
+        "history.jsonl" => text.lines().try_for_each(|line| {
+            json::<Evidence>(line)?;
+            // The reader counts as torn whatever is none of these.
+            is_record(line).then_some(()).ok_or_else(|| "no record".to_owned())
+        }),
         "manifest.json" => Manifest::parse(text).map(drop).map_err(|e| e.to_string()),
         "plan.json" => json::<Vec<Plan>>(text),
         "bans.json" => json::<Bans>(text),
@@ -74,6 +97,23 @@ fn what_every_version_wrote_is_readable() {
         }
     }
     assert!(read >= 8, "only {read} files were found");
+}
+
+#[test]
+fn a_journal_of_this_version_holds_both_its_last_records() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("journal");
+    let state = |bytes: &[u8]| {
+        fs::write(&file, bytes).unwrap();
+        let payload = Slots::at(&file).read().unwrap().expect("a record");
+        serde_json::from_slice::<Record>(&payload).unwrap().state
+    };
+    let mut bytes = fs::read(formats("v1").join("journal")).unwrap();
+    assert_eq!(bytes.len(), 2 * 65536, "two slots of 64 KiB");
+    assert_eq!(state(&bytes), State::RolledBack);
+    // Where the slots begin, and that they are written in turn, is the format too.
+    bytes[200] ^= 1;
+    assert_eq!(state(&bytes), State::RollingBack);
 }
 
 #[test]
@@ -118,7 +158,10 @@ fn edited(text: &str, edits: &[(prop::sample::Index, usize, Vec<u8>)]) -> String
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 14] = [
+    "journal",
+    "boot.json",
+    "snapshot.json",
     "journal.json",
     "history.jsonl",
     "manifest.json",

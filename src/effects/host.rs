@@ -38,7 +38,7 @@ impl Host {
     }
 
     fn disconnect(&self) {
-        // Whatever is left of it ends by itself within a minute.
+        // Whatever is left of it ends by itself, hours after its last use.
         self.transport.disconnect().unwrap_or(());
     }
 }

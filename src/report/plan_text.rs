@@ -5,6 +5,7 @@ use console::style;
 use super::packages_text::{self, Sort, View};
 use crate::deploy::facts::DryActivation;
 use crate::deploy::plan::{Gate, Kind, Plan, Step};
+use crate::guard::Options;
 use crate::health::Level;
 use crate::model::text::{bytes, count, printable};
 
@@ -58,6 +59,9 @@ pub fn render(plan: &Plan, alike: &[&str], width: usize) -> String {
     row(&mut out, "checks", plan.gates.iter().map(gate));
     row(&mut out, "switch", switch(plan));
     row(&mut out, "then", [then(plan)]);
+    row(&mut out, "options", options(&plan.options));
+    // In full: it runs as root, and a plan may come from a file.
+    row(&mut out, "as root", [plan.guard.to_string()]);
     if !plan.boot_unproved.is_empty() {
         let parts = printable(&plan.boot_unproved.join(", "), false);
         out.push(format!(
@@ -139,4 +143,44 @@ fn then(plan: &Plan) -> String {
         Step::Transact => Some(transact.clone()),
     };
     plan.steps.iter().filter_map(step).collect::<Vec<_>>().join(", ")
+}
+
+/// Whatever makes the transaction another than it is by default.
+fn options(options: &Options) -> Vec<String> {
+    let Options { strict, waive, reboot_on_failed_rollback, from_diverged, force, .. } = options;
+    let asked = [
+        (*strict, "strict: a required check that failed before decides too"),
+        (*reboot_on_failed_rollback, "reboots if the rollback fails"),
+        (*from_diverged, "begins although what runs, the profile and what boots differ"),
+        (*force, "forced: deployed even if it is known to be bad"),
+    ];
+    let waived = waive.iter().map(|snippet| format!("the activation snippet {snippet:?} may fail"));
+    asked.into_iter().filter(|(on, _)| *on).map(|(_, text)| text.to_owned()).chain(waived).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_as_root_and_what_is_asked_besides_is_shown() {
+        let plans: Vec<Plan> =
+            serde_json::from_str(include_str!("../../tests/formats/v1/plan.json")).unwrap();
+        let mut plan = plans.into_iter().find(|p| p.kind != Kind::Nothing).unwrap();
+        let usual = render(&plan, None, 80);
+        assert!(usual.contains(plan.guard.as_str()), "{usual}");
+        assert!(!usual.contains("may fail") && !usual.contains("forced"), "{usual}");
+        plan.options = Options {
+            strict: true,
+            waive: vec!["users".to_owned()],
+            reboot_on_failed_rollback: true,
+            from_diverged: true,
+            force: true,
+            ..plan.options
+        };
+        let text = render(&plan, None, 80);
+        for shown in ["strict", "snippet \"users\" may fail", "reboots if", "although what runs", "forced"] {
+            assert!(text.contains(shown), "{shown:?} is not in\n{text}");
+        }
+    }
 }

@@ -22,11 +22,23 @@ pub fn rows() -> Vec<Row> {
             "no space on /nix, and a check that fails: the reserved space lets the rollback through",
             "probing",
             |s| {
+                // What the way back writes finds no room but the reserved one.
+                s.from(&site(
+                    "1h",
+                    "200",
+                    "onSwitch = \"[ ! -e /run/big ] || head -c 4194304 /dev/urandom > /nix/big || exit 1\";",
+                ));
                 s.candidate(&site("2", "500", ""));
                 let running = s.start(&[]);
                 s.at("probing");
+                s.machine.exec("touch /run/big");
                 let filler = s.machine.fill_disk("/nix");
-                let ended = running.end().expect(20, &["rolled back: check site"]);
+                let ended =
+                    running.end().expect(20, &["rolled back: check site", "it is banned from now on"]);
+                assert_eq!(s.machine.exec("stat -c %s /nix/big"), "4194304");
+                let history = s.machine.exec("tail -n 1 /nix/var/nqd/history.jsonl");
+                let last: nqd::guard::Evidence = serde_json::from_str(&history).unwrap();
+                assert_eq!(last.candidate.as_str(), s.system(), "the attempt is not in the history");
                 std::fs::remove_file(filler).unwrap();
                 Some(ended.code)
             },

@@ -19,10 +19,10 @@ pub fn write(file: &Path, lines: &mut [(usize, Line)], took: Duration) {
     let rows = lines.iter().filter(|(_, l)| !l.kill).count();
     let mut text = format!(
         "# Reliability\n\nWritten by `scripts/test --faults`: {rows} injected faults and {} kills and power cuts around journal writes, each on a real \
-         machine, in {} minutes. After each, one function (`tests/faults/scene.rs`, `promise`) checked that\n\n\
-         - what runs, `/etc`, the profile and the boot default are what they were, or all are the candidate and it passed its gate;\n\
+         machine, in {} minutes. After each, one function (`tests/faults/promise.rs`) checked that\n\n\
+         - what runs, `/etc`, the profile and the boot default are what they were unless it was committed; if it was, all are the candidate and every required check passed;\n\
          - `held` and `superseded` came only where they are named below, and then `nqd status` said what to do;\n\
-         - the journal and the history were readable, and no generation was gone;\n\
+         - every file that the guard keeps was readable, and no generation was gone;\n\
          - what `nqd` reported is what the target had written down;\n\
          - the next deployment worked, and nobody had to clean up.\n\n\
          The third column says of what runs, what the profile names and what boots, in this order, whether it is the system that was there\n\
