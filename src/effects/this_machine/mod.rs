@@ -230,6 +230,10 @@ impl Machine for ThisMachine {
         self.systemd.units_in_short().map_err(tried("asking systemd for its units"))
     }
 
+    fn booting(&self) -> Result<bool, Fault> {
+        self.systemd.is_booting().map_err(tried("asking systemd whether the boot is over"))
+    }
+
     fn foreign_switch(&self) -> Result<bool, Fault> {
         switch_lock::held().map_err(tried("seeing whether a switch script runs"))
     }
