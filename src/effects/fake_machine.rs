@@ -319,7 +319,11 @@ impl Ledger for FakeMachine {
     }
     fn append_history(&mut self, evidence: &Evidence) -> Result<(), Fault> {
         let evidence = evidence.clone();
-        self.act("append history", |m| m.history.push(evidence))
+        self.act("append history", |m| {
+            if !m.history.last().is_some_and(|last| last.tells_of(&evidence)) {
+                m.history.push(evidence);
+            }
+        })
     }
     fn record_boot(&mut self, _: &StorePath) -> Result<(), Fault> {
         self.act("record boot", |_| ())
@@ -533,4 +537,8 @@ pub fn promise(m: &FakeMachine, start: &Triple, candidate: &System, what: &str) 
     let committed = matches!(journal.state, State::Committed | State::CommittedDegraded);
     assert_eq!(committed, all_candidate, "reported otherwise than it is\n{context}");
     assert_eq!(journal.outcome.as_ref().unwrap().runs, now.running, "{context}");
+    // What could not be written is not there; but what is told last is what is so.
+    let told: Vec<State> = m.history.iter().map(|e| e.outcome.state).collect();
+    assert!(told.last().is_none_or(|last| *last == journal.state), "told {told:?}\n{context}");
+    assert!(told.windows(2).all(|two| two[0] != two[1]), "told twice {told:?}\n{context}");
 }
