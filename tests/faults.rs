@@ -22,6 +22,8 @@ mod memory;
 mod others;
 #[path = "faults/records.rs"]
 mod records;
+#[path = "faults/recoveries.rs"]
+mod recoveries;
 #[path = "faults/refusals.rs"]
 mod refusals;
 #[path = "faults/rollbacks.rs"]
@@ -111,6 +113,7 @@ fn main() {
         disks::rows(),
         rollbacks::rows(),
         records::rows(),
+        recoveries::rows(),
         clocks::rows(),
         memory::rows(),
         kills::rows(),
