@@ -26,6 +26,8 @@ mod others;
 mod promise;
 #[path = "faults/records.rs"]
 mod records;
+#[path = "faults/recoveries.rs"]
+mod recoveries;
 #[path = "faults/refusals.rs"]
 mod refusals;
 #[path = "faults/rollbacks.rs"]
@@ -118,6 +120,7 @@ fn main() {
         disks::rows(),
         rollbacks::rows(),
         records::rows(),
+        recoveries::rows(),
         clocks::rows(),
         memory::rows(),
         strikes::rows(),

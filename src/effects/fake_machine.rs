@@ -50,6 +50,8 @@ pub struct System {
     pub checks: BTreeMap<String, bool>,
     pub test: SwitchHow,
     pub boot: SwitchHow,
+    /// `boot` installs whatever it says: a loader's script may fail after it changed the default.
+    pub boot_works: bool,
     /// `test` moves the link and the units; else it leaves all as it was.
     pub test_works: bool,
     pub network: bool,
@@ -62,6 +64,7 @@ impl System {
             checks: [("web".to_owned(), true)].into(),
             test: SwitchHow::Exited(0),
             boot: SwitchHow::Exited(0),
+            boot_works: false,
             test_works: true,
             network: true,
         }
@@ -119,6 +122,10 @@ pub struct FakeMachine {
     // The fault.
     pub steps: Cell<usize>,
     pub fault: Option<(usize, Injection)>,
+    /// From this step on no system's files can be read.
+    pub blind_from: Option<usize>,
+    /// For so many looks the boot goes on.
+    pub boots_for: Cell<u32>,
     pub killed: Cell<bool>,
     pub log: RefCell<Vec<String>>,
 }
@@ -157,6 +164,8 @@ impl FakeMachine {
             now: Cell::new(1000),
             steps: Cell::new(0),
             fault: None,
+            blind_from: None,
+            boots_for: Cell::new(0),
             killed: Cell::new(false),
             log: RefCell::new(Vec::new()),
         }
@@ -310,7 +319,11 @@ impl Ledger for FakeMachine {
     }
     fn append_history(&mut self, evidence: &Evidence) -> Result<(), Fault> {
         let evidence = evidence.clone();
-        self.act("append history", |m| m.history.push(evidence))
+        self.act("append history", |m| {
+            if !m.history.last().is_some_and(|last| last.tells_of(&evidence)) {
+                m.history.push(evidence);
+            }
+        })
     }
     fn record_boot(&mut self, _: &StorePath) -> Result<(), Fault> {
         self.act("record boot", |_| ())
@@ -332,7 +345,8 @@ impl Prober for FakeMachine {
         BootTime(self.now.get())
     }
     fn start_probe(&mut self, name: &CheckName, _: &Check) {
-        let passes = self.systems[&self.running].checks.get(name).copied().unwrap_or(false);
+        let passes = self.boots_for.get() == 0
+            && self.systems[&self.running].checks.get(name).copied().unwrap_or(false);
         let result = if passes { ProbeResult::pass("ok") } else { ProbeResult::fail("http 500") };
         self.answers.push(Signal::Probe(name.clone(), result));
     }
@@ -377,6 +391,9 @@ impl Machine for FakeMachine {
             .map(|n| format!(r#""{n}":{{"probe":{{"kind":"tcp","host":"localhost","port":1}}}}"#))
             .collect();
         let manifest = format!(r#"{{"version":1,"checks":{{{}}}}}"#, checks.join(","));
+        if self.blind_from.is_some_and(|k| self.steps.get() >= k) {
+            return Err(Fault::new("describe", "blind"));
+        }
         self.step("describe", || Described {
             manifest: Some(manifest),
             switchable: true,
@@ -395,6 +412,11 @@ impl Machine for FakeMachine {
     }
     fn units_in_short(&mut self) -> Result<Units, Fault> {
         self.step("units in short", || self.units.clone())
+    }
+    fn booting(&self) -> Result<bool, Fault> {
+        let left = self.boots_for.get();
+        self.boots_for.set(left.saturating_sub(1));
+        self.step("booting", || left > 0)
     }
     fn foreign_switch(&self) -> Result<bool, Fault> {
         let held = self.is_locked();
@@ -428,12 +450,11 @@ impl Machine for FakeMachine {
                 Action::Boot => {
                     // As systemd-boot's installer: it works only for what the profile names.
                     let named = m.generations[&m.profile] == system;
-                    if named && target.boot == SwitchHow::Exited(0) {
+                    let installs = named && (target.boot_works || target.boot == SwitchHow::Exited(0));
+                    if installs {
                         m.boots = system;
-                        SwitchHow::Exited(0)
-                    } else {
-                        SwitchHow::Exited(1)
                     }
+                    if installs { target.boot } else { SwitchHow::Exited(1) }
                 }
             };
             if let (Some(foreign), Action::Test) = (m.foreign.take(), action) {
@@ -516,4 +537,8 @@ pub fn promise(m: &FakeMachine, start: &Triple, candidate: &System, what: &str) 
     let committed = matches!(journal.state, State::Committed | State::CommittedDegraded);
     assert_eq!(committed, all_candidate, "reported otherwise than it is\n{context}");
     assert_eq!(journal.outcome.as_ref().unwrap().runs, now.running, "{context}");
+    // What could not be written is not there; but what is told last is what is so.
+    let told: Vec<State> = m.history.iter().map(|e| e.outcome.state).collect();
+    assert!(told.last().is_none_or(|last| *last == journal.state), "told {told:?}\n{context}");
+    assert!(told.windows(2).all(|two| two[0] != two[1]), "told twice {told:?}\n{context}");
 }

@@ -122,6 +122,23 @@ pub fn append_line(path: &Path, line: &str, mode: u32) -> io::Result<()> {
     if new { sync_dir(path.parent().unwrap_or(path)) } else { Ok(()) }
 }
 
+/// The last line of a file of our own, if it is complete and no longer than `limit`.
+pub fn last_line(path: &Path, limit: u64) -> io::Result<Option<String>> {
+    let mut file = match File::options().read(true).custom_flags(no_follow()).open(path) {
+        Ok(f) => f,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(at(path)(e)),
+    };
+    let len = file.metadata().map_err(at(path))?.len();
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(len.saturating_sub(limit)))
+        .and_then(|_| file.take(limit).read_to_end(&mut bytes))
+        .map_err(at(path))?;
+    let Some(bytes) = bytes.strip_suffix(b"\n") else { return Ok(None) };
+    let line = bytes.rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    Ok(String::from_utf8(line.to_vec()).ok())
+}
+
 /// Points a symbolic link somewhere, in one step.
 pub fn point_link(link: &Path, target: &Path) -> io::Result<()> {
     let new = link.with_extension("nqd-new");

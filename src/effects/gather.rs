@@ -140,9 +140,9 @@ pub fn note_copy(id: &TxId, paths: &[StorePath]) -> String {
         r"mkdir -p {state}
 chmod 711 {state}
 mkdir -p -m 700 {dir}
-{{ cat /proc/sys/kernel/random/boot_id - <<'nqd-end'
+(umask 077; cat /proc/sys/kernel/random/boot_id - > {dir}/{id} <<'nqd-end'
 {list}nqd-end
-}} > {dir}/{id}
+)
 sync {dir}/{id} {dir}
 "
     )
@@ -401,6 +401,24 @@ mod tests {
         ] {
             Runner::default().run(&Cmd::new("/bin/sh").args(["-n", "-s"]).stdin(script)).unwrap();
         }
+    }
+
+    #[test]
+    fn what_is_being_copied_is_noted_privately() {
+        use std::os::unix::fs::PermissionsExt;
+
+        use crate::effects::runner::{Cmd, Runner};
+        let dir = tempfile::tempdir().unwrap();
+        let id = TxId::new("2026-11-22T06:03:01Z", [1, 2, 3]);
+        let note = note_copy(&id, &[StorePath::parse(A).unwrap()]);
+        let note = note.replace(layout::STATE, &dir.path().join("nqd").display().to_string());
+        Runner::default()
+            .run(&Cmd::new("/bin/sh").arg("-s").stdin(format!("set -e; umask 022\n{note}")))
+            .unwrap();
+        let file = dir.path().join("nqd/copies").join(id.as_str());
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text.lines().nth(1), Some(A));
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

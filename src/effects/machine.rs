@@ -196,6 +196,8 @@ pub trait Machine: Ledger + Prober {
     fn units(&mut self) -> Result<Units, Fault>;
     /// Every loaded unit in short: its states, and all that is known of those that are in trouble. This is cheap.
     fn units_in_short(&mut self) -> Result<Units, Fault>;
+    /// Whether the boot is still starting units.
+    fn booting(&self) -> Result<bool, Fault>;
     /// Whether some other switch script runs.
     fn foreign_switch(&self) -> Result<bool, Fault>;
     /// The last lines of a unit's log.

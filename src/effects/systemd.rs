@@ -82,6 +82,12 @@ impl Systemd {
         Ok(units)
     }
 
+    /// Whether the jobs of the boot are still being done.
+    pub fn is_booting(&self) -> Result<bool, RunError> {
+        let out = self.run(&self.systemctl(["show", "--property=SystemState"]))?;
+        Ok(matches!(out.text()?.trim(), "SystemState=initializing" | "SystemState=starting"))
+    }
+
     /// One unit; one that is not loaded is `not-found`.
     pub fn unit(&self, name: &UnitName) -> Result<UnitState, RunError> {
         let out = self.run(&self.systemctl(["show", "--property", PROPERTIES, "--", name.as_str()]))?;

@@ -53,15 +53,15 @@ pub struct UnitLog {
     pub lines: Vec<String>,
 }
 
-/// Whether a line of the history is a record, of whatever version.
-pub fn is_record(line: &str) -> bool {
+/// The attempt that a line of the history tells of, if it is a record, of whatever version.
+pub fn id_of_record(line: &str) -> Option<TxId> {
     #[derive(Deserialize)]
-    #[allow(dead_code, reason = "only whether they are there matters")]
     struct Least {
+        #[allow(dead_code, reason = "only whether it is there matters")]
         format: u32,
         id: TxId,
     }
-    serde_json::from_str::<Least>(line).is_ok()
+    serde_json::from_str::<Least>(line).ok().map(|l| l.id)
 }
 
 impl Evidence {
@@ -84,6 +84,11 @@ impl Evidence {
             log: None,
             timings: Vec::new(),
         }
+    }
+
+    /// Whether it tells of the same end of the same attempt.
+    pub fn tells_of(&self, other: &Self) -> bool {
+        self.id == other.id && self.outcome.state == other.outcome.state
     }
 
     /// For readers who may not read logs: no log lines, and no words that a check or a program said.

@@ -29,6 +29,14 @@ pub struct Frozen {
     pub guard: PathBuf,
 }
 
+impl Frozen {
+    /// Whether its transaction has ended. A state that we do not know may be any.
+    pub fn ended(&self) -> bool {
+        let state = serde_json::from_value::<State>(self.state.as_str().into());
+        state.is_ok_and(State::ended)
+    }
+}
+
 /// The state of a transaction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,5 +96,28 @@ impl Record {
     pub fn describe(&self) -> String {
         let Self { id, began, spec, state, .. } = self;
         format!("{id}, begun {began} by {}, {}", spec.origin.operator, state.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_to_have_ended_has_not() {
+        let frozen = |state: &str| {
+            let path = format!("/nix/store/{}-nixos", "a".repeat(32));
+            let text = format!(
+                r#"{{"id":"20990101-000000-aaaaaa","bootId":"6600d058-bc74-4f75-b6e4-532f8a2d456e",
+                "state":"{state}","previous":"{path}","candidate":"{path}","guard":"/guard"}}"#
+            );
+            serde_json::from_str::<Frozen>(&text).unwrap()
+        };
+        for state in ["committed", "committed-degraded", "rolled-back", "interrupted", "superseded", "held"] {
+            assert!(frozen(state).ended(), "{state}");
+        }
+        for state in ["planned", "rolling-back", "committing", "boot-trial", ""] {
+            assert!(!frozen(state).ended(), "{state}");
+        }
     }
 }

@@ -76,12 +76,21 @@ impl Transaction<'_> {
         }
     }
 
-    fn rolled_back(mut self, reason: Reason, suspect: Option<String>) -> Result<Outcome, Fault> {
-        if let Some(checks) = suspect {
-            self.notes.push(format!("still failing after the rollback, so the cause lies outside: {checks}"));
-            self.suspect = true;
-        } else if regressed(&reason) {
-            self.ban(&reason);
+    fn rolled_back(
+        mut self,
+        reason: Reason,
+        suspect: Result<Option<String>, Fault>,
+    ) -> Result<Outcome, Fault> {
+        match suspect {
+            Ok(Some(checks)) => {
+                self.notes
+                    .push(format!("still failing after the rollback, so the cause lies outside: {checks}"));
+                self.suspect = true;
+            }
+            Ok(None) if regressed(&reason) => self.ban(&reason),
+            Ok(None) => {}
+            // Not known to pass again: then it is not known to be the candidate's fault either.
+            Err(fault) => self.notes.push(format!("whether the checks pass again is not known: {fault}")),
         }
         self.finish(State::RolledBack, Some(reason), false)
     }
@@ -184,20 +193,27 @@ impl Transaction<'_> {
         broken.map_or(Ok(()), |(name, _)| Err(format!("{name} was well before and has failed")))
     }
 
-    /// The checks that passed before and do not pass again, if any: then the candidate was not the cause.
-    pub(super) fn still_failing(&mut self) -> Option<String> {
-        let snapshot = self.stored_snapshot()?;
+    /// The checks that passed before and do not pass again, if any: then the candidate was not the cause. What could
+    /// not be looked at is looked at once more.
+    pub(super) fn still_failing(&mut self) -> Result<Option<String>, Fault> {
+        self.check_again().or_else(|fault| {
+            self.notes.push(fault.to_string());
+            self.check_again()
+        })
+    }
+
+    fn check_again(&mut self) -> Result<Option<String>, Fault> {
+        let lost = || Fault::new("checking again", "the snapshot of the machine's earlier state is lost");
+        let snapshot = self.stored_snapshot().ok_or_else(lost)?;
         let passed: Vec<_> = snapshot::baselines(&snapshot)
             .into_iter()
             .filter_map(|(name, b)| (b == Baseline::Passed).then_some(name))
             .collect();
-        let gate = self.gate();
-        let manifest = survey::part(&self.note(gate)?, |n| passed.contains(n));
-        let reports = survey::survey(self.m, &manifest, Purpose::Gate, |_, _: Signal| Ok::<(), Fault>(()));
-        let reports = self.note(reports)?;
+        let manifest = survey::part(&self.gate()?, |n| passed.contains(n));
+        let reports = survey::survey(self.m, &manifest, Purpose::Gate, |_, _: Signal| Ok::<(), Fault>(()))?;
         let failing: Vec<_> =
             reports.iter().filter(|r| r.standing != Standing::Passing).map(CheckReport::describe).collect();
-        (!failing.is_empty()).then(|| failing.join(", "))
+        Ok((!failing.is_empty()).then(|| failing.join(", ")))
     }
 
     /// The snapshot: ours, or after a guard's death the one it left.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Options, Outcome, Reason, Record, State, Transaction, recovery};
 use crate::effects::fake_machine::{FakeMachine, Injection, System, path, promise, units};
-use crate::effects::machine::{Ask, SwitchHow};
+use crate::effects::machine::{Ask, Fault, SwitchHow};
 use crate::exit::Exit;
 use crate::model::Seconds;
 
@@ -42,6 +42,11 @@ fn candidates() -> Vec<(&'static str, System, State)> {
         ),
         ("cuts the network", System { network: false, ..System::good() }, State::RolledBack),
         ("boot loader fails", System { boot: SwitchHow::Exited(1), ..System::good() }, State::RolledBack),
+        (
+            "boot loader changes and fails",
+            System { boot: SwitchHow::Exited(1), boot_works: true, ..System::good() },
+            State::RolledBack,
+        ),
     ]
 }
 
@@ -309,4 +314,135 @@ fn a_rollback_that_could_not_be_written_is_finished_as_one() {
     let record = Record { state: State::Soaking, activated: true, ..record };
     let outcome = recovery::recover(&mut m, record).unwrap();
     assert_eq!((outcome.state, outcome.runs), (State::RolledBack, a));
+}
+
+#[test]
+fn a_candidate_that_booted_unproved_is_rolled_back() {
+    // The loader's script changed the default and failed; the power failed while it was being rolled back.
+    let loader = System { boot: SwitchHow::Exited(1), boot_works: true, ..System::good() };
+    let record = FakeMachine::new(System::good(), loader.clone()).planned(&path('b'), Options::default());
+    for k in 0.. {
+        let mut m = FakeMachine::new(System::good(), loader.clone());
+        m.fault = Some((k, Injection::KillBefore));
+        assert!(Transaction::new(&mut m, record.clone()).run().is_err(), "it never rolled back");
+        if m.log.borrow().iter().any(|s| s == "release ballast") {
+            assert_eq!(m.boots, path('b'));
+            recover(&mut m, true, None);
+            assert_eq!(m.triple_now(), record.start, "{}", m.log.borrow().join(", "));
+            assert_eq!(m.journal.unwrap().state, State::RolledBack);
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_booted_decides_what_an_interruption_is() {
+    let end = |running: char, state: State, installing: bool| {
+        let mut m = FakeMachine::new(System::good(), System::good());
+        m.systems.insert(path('c'), System::good());
+        let record = m.planned(&path('b'), Options::default());
+        let (gate, _) = super::snapshot::manifest_of(&m, &path('b')).unwrap();
+        let (a, b) = (path('a'), path('b'));
+        let taken = super::snapshot::take(&mut m, &gate, &a, &b, |_, _| Ok::<(), Fault>(()));
+        m.snapshot = Some(taken.unwrap());
+        m.power_cycle();
+        (m.running, m.etc) = (path(running), path(running));
+        let outcome =
+            recovery::recover(&mut m, Record { state, activated: true, installing, ..record }).unwrap();
+        assert_eq!(outcome.boots.path(), Some(&a), "{running} {state:?}");
+        (outcome.state, outcome.runs)
+    };
+    for state in [State::Activating, State::Probing, State::Soaking] {
+        assert_eq!(end('a', state, false), (State::Interrupted, path('a')), "{state:?}");
+        assert_eq!(end('b', state, false), (State::RolledBack, path('a')), "{state:?}");
+        assert_eq!(end('c', state, false), (State::Superseded, path('c')), "{state:?}");
+    }
+    for installing in [false, true] {
+        assert_eq!(end('a', State::RollingBack, installing), (State::RolledBack, path('a')));
+        assert_eq!(end('b', State::RollingBack, installing), (State::RolledBack, path('a')));
+        assert_eq!(end('c', State::RollingBack, installing), (State::Superseded, path('c')));
+    }
+}
+
+/// A candidate of which a specialisation is activated: what boots is the candidate itself.
+#[test]
+fn a_fault_at_every_step_with_a_specialisation() {
+    let planned = |m: &mut FakeMachine| {
+        m.systems.insert(path('s'), System::good());
+        let record = m.planned(&path('b'), Options::default());
+        let spec = super::Spec { activate: path('s'), ..record.spec.clone() };
+        m.begin(spec)
+    };
+    let mut m = FakeMachine::new(System::good(), System::good());
+    let record = planned(&mut m);
+    assert_eq!(Transaction::new(&mut m, record).run().unwrap().state, State::Committed);
+    for k in 0..m.steps.get() {
+        for (injection, power_cut) in Injection::ALL.into_iter().flat_map(|i| [(i, false), (i, true)]) {
+            let mut m = FakeMachine::new(System::good(), System::good());
+            let record = planned(&mut m);
+            m.fault = Some((k, injection));
+            let ended = Transaction::new(&mut m, record.clone()).run();
+            if ended.is_err() || power_cut {
+                recover(&mut m, power_cut, None);
+            }
+            let context =
+                format!("{injection:?} at {k}, power cut {power_cut}: {}", m.log.borrow().join(", "));
+            let state = m.journal.as_ref().unwrap().state;
+            assert!(!matches!(state, State::Held | State::Superseded), "{state:?} {context}");
+            let committed = state == State::Committed;
+            let ours = [path('b'), path('s')];
+            assert!(
+                if committed {
+                    m.boots == path('b') && ours.contains(&m.running)
+                } else {
+                    m.triple_now() == record.start
+                },
+                "{state:?} {context}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_after_a_rollback_is_not_well() {
+    // The snapshot is lost: nobody knows which checks passed before.
+    let rolled_back = |power_cut: bool| {
+        let mut m = FakeMachine::new(System::good(), bad_check());
+        let record = m.planned(&path('b'), Options::default());
+        let reason = Reason::regressed(vec![]);
+        let record = Record { state: State::RollingBack, activated: true, reason: Some(reason), ..record };
+        if power_cut {
+            m.power_cycle();
+        } else {
+            m.running = path('b');
+        }
+        recovery::recover(&mut m, record).unwrap()
+    };
+    assert_eq!(rolled_back(true).state, State::Held);
+    let mut m = FakeMachine::new(System::good(), bad_check());
+    let record = m.planned(&path('b'), Options::default());
+    // The checks run once more only after the last switch: from there on, nothing can be read.
+    let mut probe = FakeMachine::new(System::good(), bad_check());
+    assert!(Transaction::new(&mut probe, record.clone()).run().unwrap().bad);
+    let after = probe.log.borrow().iter().rposition(|s| s == "describe").unwrap();
+    m.blind_from = Some(after);
+    let outcome = Transaction::new(&mut m, record).run().unwrap();
+    assert_eq!((outcome.state, outcome.bad, outcome.suspect), (State::RolledBack, false, false));
+    assert!(m.bans.admit(&path('b')).is_ok());
+}
+
+#[test]
+fn after_a_boot_checks_have_their_time_from_when_units_were_started() {
+    let mut m = FakeMachine::new(System::good(), bad_check());
+    let record = m.planned(&path('b'), Options::default());
+    let (gate, _) = super::snapshot::manifest_of(&m, &path('b')).unwrap();
+    let (a, b) = (path('a'), path('b'));
+    let taken = super::snapshot::take(&mut m, &gate, &a, &b, |_, _| Ok::<(), Fault>(()));
+    m.snapshot = Some(taken.unwrap());
+    m.power_cycle();
+    // Longer than the check's own start deadline.
+    m.boots_for.set(75);
+    let record = Record { state: State::RollingBack, activated: true, ..record };
+    let outcome = recovery::recover(&mut m, record).unwrap();
+    assert_eq!(outcome.state, State::RolledBack, "{}", outcome.summary());
 }

@@ -234,7 +234,10 @@ impl<'m> Transaction<'m> {
         let ours = [&self.rec.previous, &self.rec.spec.activate];
         let profile_is_ours = now.profile == self.rec.start.profile
             || (self.rec.installing && now.profile.as_ref().is_some_and(|g| g.path == self.rec.candidate));
-        let running_is_ours = if proving { now.running == *ours[1] } else { ours.contains(&&now.running) };
+        // Once it was installed the candidate itself may have booted, without the specialisation.
+        let booted_ours = self.rec.installing && now.running == self.rec.candidate;
+        let running_is_ours =
+            booted_ours || if proving { now.running == *ours[1] } else { ours.contains(&&now.running) };
         if running_is_ours && profile_is_ours {
             return Ok(());
         }

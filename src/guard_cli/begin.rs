@@ -17,8 +17,8 @@ use crate::guard::admit::{Found, admit};
 use crate::guard::protocol::Reply;
 use crate::guard::{Frozen, Record, Spec, State, record, recovery};
 use crate::health::Manifest;
-use crate::model::StorePath;
 use crate::model::store_path::STORE_DIR;
+use crate::model::{StorePath, TxId};
 
 /// How long another guard's recovery may take before we give up waiting for it.
 const RECOVERY: Duration = Duration::from_secs(1800);
@@ -49,25 +49,32 @@ pub(super) fn begin() -> Result<Exit, Failure> {
 }
 
 /// The lock, once no transaction is unfinished; one whose guard has died is recovered first.
-fn take_lock(runner: &Runner, guard: &std::path::Path) -> Result<Lock, Failure> {
+fn take_lock(runner: &Runner, guard: &Path) -> Result<Lock, Failure> {
     let waited = clock::start();
+    let mut asked = None;
     loop {
         let lock = Lock::try_take(&layout::state("lock")).map_err(|e| internal("taking the lock", e))?;
         let unfinished = match journal()? {
             Journal::Empty => None,
-            Journal::Ours(record) => Some(*record).filter(|r| !r.ended()),
-            Journal::Foreign(frozen) => {
-                recover_foreign(runner, &frozen)?;
-                None
-            }
+            Journal::Ours(record) => Some(Unfinished::Ours(record)).filter(|u| !u.ended()),
+            Journal::Foreign(frozen) => Some(Unfinished::Foreign(frozen)).filter(|u| !u.ended()),
         };
         match (lock, unfinished) {
             (Some(lock), None) => return Ok(lock),
-            (Some(lock), Some(record)) if !may_be_starting(&record)? && waited.elapsed() < RECOVERY => {
+            (Some(lock), Some(Unfinished::Ours(record)))
+                if !may_be_starting(&record)? && waited.elapsed() < RECOVERY =>
+            {
                 drop(lock);
-                recover_first(runner, guard, &record)?;
+                recover_first(runner, guard, &record.id, &record.previous)?;
             }
-            (_, Some(record)) => return Err(busy(&record)),
+            // Only the guard that wrote it can finish it, and needs the lock for that.
+            (Some(lock), Some(Unfinished::Foreign(frozen))) if asked.as_ref() != Some(&frozen) => {
+                drop(lock);
+                recover_first(runner, &frozen.guard, &frozen.id, &frozen.previous)
+                    .map_err(|f| f.hint("the journal is of another version; use that version of nqd"))?;
+                asked = Some(frozen);
+            }
+            (_, Some(unfinished)) => return Err(unfinished.busy()),
             (None, None) if waited.elapsed() > Duration::from_secs(5) => {
                 return Err(Failure::new(Exit::Busy, "another transaction is beginning on this machine"));
             }
@@ -76,18 +83,29 @@ fn take_lock(runner: &Runner, guard: &std::path::Path) -> Result<Lock, Failure> 
     }
 }
 
-/// Has the guard that wrote a record of another version finish its transaction.
-fn recover_foreign(runner: &Runner, frozen: &Frozen) -> Result<(), Failure> {
-    let cmd = Cmd::new(&frozen.guard).arg("recover").clear_env().timeout(RECOVERY);
-    runner.run(&cmd).map(drop).map_err(|e| {
-        internal("having the guard that wrote the journal finish its transaction", e)
-            .hint("the journal is of another version; use that version of nqd")
-    })
+/// A transaction that the journal does not say to have ended.
+enum Unfinished {
+    Ours(Box<Record>),
+    Foreign(Frozen),
 }
 
-fn busy(record: &Record) -> Failure {
-    let what = format!("a transaction is running on this machine: {}", record.describe());
-    Failure::new(Exit::Busy, what).hint("nqd follow shows it, nqd cancel rolls it back")
+impl Unfinished {
+    fn ended(&self) -> bool {
+        match self {
+            Self::Ours(record) => record.ended(),
+            Self::Foreign(frozen) => frozen.ended(),
+        }
+    }
+
+    fn busy(&self) -> Failure {
+        let (what, hint) = match self {
+            Self::Ours(record) => (record.describe(), "nqd follow shows it, nqd cancel rolls it back"),
+            Self::Foreign(Frozen { id, state, .. }) => {
+                (format!("{id}, {state}"), "it is of another version; use that version of nqd")
+            }
+        };
+        Failure::new(Exit::Busy, format!("a transaction is running on this machine: {what}")).hint(hint)
+    }
 }
 
 /// Between the first record and the guard's taking the lock there is a moment in which nobody holds it.
@@ -100,15 +118,16 @@ pub(super) fn may_be_starting(record: &Record) -> Result<bool, Fault> {
 /// Has a detached process finish what a dead guard began, and waits for it.
 pub(super) fn recover_first(
     runner: &Runner,
-    guard: &std::path::Path,
-    record: &Record,
+    guard: &Path,
+    id: &TxId,
+    tools: &StorePath,
 ) -> Result<(), Failure> {
-    let systemd = Systemd::new(runner.clone(), record.previous.clone());
-    let unit = layout::recovery_unit(&record.id, std::process::id());
+    let systemd = Systemd::new(runner.clone(), tools.clone());
+    let unit = layout::recovery_unit(id, std::process::id());
     let argv = [guard.display().to_string(), "recover".to_owned()];
     systemd
         .run_and_wait(&unit, &GUARD_PROPERTIES, &argv, RECOVERY)
-        .map_err(|e| internal(&format!("recovering transaction {} first", record.id), e))
+        .map_err(|e| internal(&format!("recovering transaction {id} first"), e))
 }
 
 fn find(spec: &Spec, runner: &Runner) -> Result<Found, Failure> {

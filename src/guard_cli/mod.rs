@@ -115,8 +115,9 @@ enum Command {
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result =
-        if cli.command.reads_the_journal() { delegate() } else { Ok(()) }.and_then(|()| run(cli.command));
+    // Before anything is read: a stranger is refused, not told that it cannot be read.
+    let may = if cli.command.reads_the_journal() { must_be_root().and_then(|()| delegate()) } else { Ok(()) };
+    let result = may.and_then(|()| run(cli.command));
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -57,16 +57,22 @@ pub(super) fn tick(id: &TxId) -> Result<Exit, Failure> {
         "nqd-guard: the guard of {} gives no sign of life, or is past its deadline: taking over",
         record.describe()
     );
-    let owners = systemd.matching(&format!("nqd-transaction-{id}*.service"));
-    for unit in owners.map_err(|e| internal("looking for the guard", e))? {
-        systemd.kill(&unit).map_err(|e| internal("killing the guard", e))?;
-    }
+    kill_owners(&systemd, id)?;
     // Not here: whoever takes over may hang too, and then the next tick must find it.
     let guard = env::current_exe().map_err(|e| internal("finding this program", e))?;
     let argv = [guard.display().to_string(), "recover".to_owned()];
     let unit = layout::recovery_unit(id, std::process::id());
     systemd.start_transient(&unit, &GUARD_PROPERTIES, &argv).map_err(|e| internal("taking over", e))?;
     Ok(Exit::Ok)
+}
+
+/// Kills whatever owns a transaction and gives no sign of life.
+pub(super) fn kill_owners(systemd: &Systemd, id: &TxId) -> Result<(), Failure> {
+    let owners = systemd.matching(&format!("nqd-transaction-{id}*.service"));
+    for unit in owners.map_err(|e| internal("looking for the guard", e))? {
+        systemd.kill(&unit).map_err(|e| internal("killing the guard", e))?;
+    }
+    Ok(())
 }
 
 /// Finishes a transaction that is unfinished, unless its guard is at work. At boot, and by hand at any time.
@@ -97,13 +103,15 @@ fn take_over() -> Result<Exit, Failure> {
 
 fn is_well(record: &Record) -> Result<bool, Failure> {
     let boot_id = system_files::boot_id().map_err(|e| internal("reading the boot id", e))?;
-    if boot_id != record.boot_id {
-        return Ok(false);
-    }
-    let now = clock::boot_now();
-    let in_time = record.deadline.is_none_or(|d| now < d);
-    let alive = Heartbeat::of(&record.id).read()?.is_some_and(|t| now.since(t) < DEAD);
-    Ok(in_time && alive)
+    // A deadline of another boot says nothing: what lives now is a guard that recovers from it.
+    let in_time = boot_id != record.boot_id || record.deadline.is_none_or(|d| clock::boot_now() < d);
+    Ok(in_time && gives_sign(&record.id)?)
+}
+
+/// Whether a guard of this transaction has lately shown that it lives. The sign goes with the boot.
+pub(super) fn gives_sign(id: &TxId) -> Result<bool, Failure> {
+    let beat = Heartbeat::of(id).read()?;
+    Ok(beat.is_some_and(|t| clock::boot_now().since(t) < DEAD))
 }
 
 fn wait_for_lock() -> Result<Lock, Failure> {

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use super::begin::{may_be_starting, recover_first};
-use super::{must_be_root, say, say_line};
+use super::run::{gives_sign, kill_owners};
+use super::{internal, must_be_root, say, say_line};
+use crate::effects::files::Lock;
 use crate::effects::machine::Fault;
 use crate::effects::runner::Runner;
+use crate::effects::systemd::Systemd;
 use crate::effects::this_machine::{
     Heartbeat, follow as follow_events, last_evidence, read_bans, read_journal,
 };
-use crate::effects::{clock, env, system_files};
+use crate::effects::{clock, env, layout, system_files};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::protocol::{Reply, Status};
-use crate::guard::{PROTOCOL, Record, State};
+use crate::guard::{PROTOCOL, Record};
 use crate::model::TxId;
 use crate::report::event::{Event, Line, VERSION};
 
@@ -83,7 +86,7 @@ fn tell(event: Event) -> Result<(), Failure> {
 
 /// Events lie in memory: of a transaction of an earlier boot there are none.
 fn in_this_boot(id: &TxId) -> Result<bool, Failure> {
-    let boot_id = system_files::boot_id().map_err(|e| super::internal("reading the boot id", e))?;
+    let boot_id = system_files::boot_id().map_err(|e| internal("reading the boot id", e))?;
     Ok(read_journal()?.is_some_and(|r| r.id == *id && r.boot_id == boot_id))
 }
 
@@ -92,17 +95,40 @@ fn is_silent(id: &TxId) -> Result<bool, Fault> {
     Ok(Heartbeat::of(id).read()?.is_some_and(|t| now.since(t) > SILENT))
 }
 
-/// Finishes a transaction that nobody else will: of an earlier boot, or one that died before its dead man's timer was
-/// armed (DESIGN rule 15).
+/// Finishes a transaction that nobody else will: its guard is dead, and no dead man's timer runs (DESIGN rule 15).
 fn recover_if_dead() -> Result<(), Failure> {
     let Some(record) = read_journal()?.filter(|r| !r.ended()) else { return Ok(()) };
-    let boot_id = system_files::boot_id().map_err(|e| super::internal("reading the boot id", e))?;
-    let unarmed = matches!(record.state, State::Planned | State::Baselined | State::Armed);
-    if record.boot_id != boot_id || (unarmed && !is_alive(&record)? && !may_be_starting(&record)?) {
-        let guard = env::current_exe().map_err(|e| super::internal("finding this program", e))?;
-        recover_first(&Runner::default(), &guard, &record)?;
+    if may_be_starting(&record)? {
+        return Ok(());
     }
-    Ok(())
+    let systemd = Systemd::new(Runner::default(), record.previous.clone());
+    let timer = format!("{}.timer", layout::dead_man_unit(&record.id));
+    let timers = systemd.matching(&timer).map_err(|e| internal("looking for the dead man's timer", e))?;
+    if !timers.is_empty() {
+        return Ok(());
+    }
+    if has_owner(&record)? {
+        return Ok(());
+    }
+    kill_owners(&systemd, &record.id)?;
+    let guard = env::current_exe().map_err(|e| internal("finding this program", e))?;
+    recover_first(&Runner::default(), &guard, &record.id, &record.previous)
+}
+
+/// Whether a guard lives that owns an unfinished transaction: it holds the lock for as long as it lives. One that
+/// recovers from another boot is waited for; it has no followers, and soon comes to an end.
+fn has_owner(record: &Record) -> Result<bool, Failure> {
+    let boot_id = system_files::boot_id().map_err(|e| internal("reading the boot id", e))?;
+    loop {
+        let lock = Lock::try_take(&layout::state("lock")).map_err(|e| internal("taking the lock", e))?;
+        let lives = lock.is_none() && gives_sign(&record.id)?;
+        drop(lock);
+        let recovers = read_journal()?.is_some_and(|r| r.id == record.id && r.boot_id != boot_id);
+        if !lives || !recovers {
+            return Ok(lives);
+        }
+        clock::sleep(LOOK);
+    }
 }
 
 pub(super) fn status(as_is: bool) -> Result<Exit, Failure> {
@@ -124,9 +150,5 @@ pub(super) fn status(as_is: bool) -> Result<Exit, Failure> {
 }
 
 fn is_alive(record: &Record) -> Result<bool, Failure> {
-    let boot_id = system_files::boot_id().map_err(|e| super::internal("reading the boot id", e))?;
-    let now = clock::boot_now();
-    let beat = Heartbeat::of(&record.id).read()?;
-    let recent = beat.is_some_and(|t| now.since(t) < Duration::from_secs(15));
-    Ok(!record.ended() && record.boot_id == boot_id && recent)
+    Ok(!record.ended() && gives_sign(&record.id)?)
 }

@@ -63,7 +63,7 @@ fn last(status: Option<&Status>) -> Vec<String> {
         (None, true) => lines
             .push(format!("running: {}; nqd follow shows it, nqd cancel rolls it back", record.state.word())),
         (None, false) => lines.push(format!(
-            "unfinished ({}), and its guard is dead: its dead man's timer takes over within 30 s",
+            "unfinished ({}), and its guard is dead: its dead man's timer takes over within 30 s, or nqd status does",
             record.state.word()
         )),
     }

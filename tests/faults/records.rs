@@ -43,16 +43,6 @@ pub fn rows() -> Vec<Row> {
             s.machine.exec("mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd; head -c 131072 /dev/zero > /nix/var/nqd/journal");
             s.ends(&[], 0, &["committed"])
         }),
-        row(
-            "journal-newer",
-            "the journal is of a newer version, whose guard has ended its transaction",
-            "before",
-            |s| {
-                s.good();
-                s.machine.exec(NEWER);
-                s.ends(&[], 0, &["committed"])
-            },
-        ),
         row("history-torn", "a line of the history is torn", "after", |s| {
             s.candidate(&site("2", "500", ""));
             s.deploy(&[]).expect(20, &[]);
@@ -104,12 +94,3 @@ pub fn rows() -> Vec<Row> {
         }),
     ]
 }
-
-/// A journal of format 99 by a guard that ends whatever it is asked to.
-const NEWER: &str = r#"mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd
-printf '#!/bin/sh\necho newer "$@" >> /run/newer\n' > /usr/local/bin/newer-guard; chmod +x /usr/local/bin/newer-guard
-p=/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-nixos
-body='{"id":"20990101-000000-aaaaaa","bootId":"6600d058-bc74-4f75-b6e4-532f8a2d456e","state":"pondering","previous":"'$p'","candidate":"'$p'","guard":"/usr/local/bin/newer-guard","format":99}'
-sum=$(printf %s "$body" | sha256sum | cut -d ' ' -f 1)
-printf 'nqd-slot 1 4 %s %s\n%s' ${#body} $sum "$body" > /nix/var/nqd/journal
-truncate -s 131072 /nix/var/nqd/journal"#;

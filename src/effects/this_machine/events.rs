@@ -61,7 +61,7 @@ pub fn follow(
     let path = layout::of_run(id, "events.jsonl");
     let what = "reading the events";
     let mut reader = loop {
-        match File::open(&path) {
+        match File::options().read(true).custom_flags(files::no_follow()).open(&path) {
             Ok(file) => break BufReader::new(file),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && go_on()? => clock::sleep(LOOK),
             Err(e) => return Err(Fault::new(what, e)),

@@ -19,6 +19,8 @@ const BALLAST: usize = 8 << 20;
 const SNAPSHOTS: usize = 20;
 /// A history that has grown larger than this is set aside, and a new one begun.
 const HISTORY: u64 = 8 << 20;
+/// The longest line of it that is looked at again.
+const LINE: u64 = 1 << 20;
 /// Of what the public history is readable by.
 const READERS: &str = "nqd-ingest";
 
@@ -118,20 +120,31 @@ pub struct History {
 
 /// Reads the history, the part that was set aside too.
 pub fn read_history() -> Result<History, Fault> {
-    let mut history = History::default();
+    let mut all = String::new();
     for name in ["history.jsonl.1", "history.jsonl"] {
         let bytes =
             files::read_own(&layout::state(name), HISTORY * 2).map_err(tried("reading the history"))?;
-        let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
-        for line in text.lines().filter(|l| !l.is_empty()) {
-            if evidence::is_record(line) {
-                history.lines.push(line.to_owned());
-            } else {
-                history.torn += 1;
+        all += &String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
+        all.push('\n');
+    }
+    Ok(one_line_an_attempt(&all))
+}
+
+/// A guard that was killed between its line and the end of its journal may have left one, and the guard that finished
+/// the attempt, otherwise, another: the last one of an attempt counts.
+fn one_line_an_attempt(text: &str) -> History {
+    let (mut lines, mut torn): (Vec<(TxId, &str)>, usize) = (Vec::new(), 0);
+    for line in text.lines().filter(|l| !l.is_empty()) {
+        match evidence::id_of_record(line) {
+            Some(id) => {
+                // Attempts follow one another: only the last can be told of again.
+                lines.pop_if(|(last, _)| *last == id);
+                lines.push((id, line));
             }
+            None => torn += 1,
         }
     }
-    Ok(history)
+    History { lines: lines.into_iter().map(|(_, line)| line.to_owned()).collect(), torn }
 }
 
 /// The last line of the history for a transaction.
@@ -170,12 +183,6 @@ impl Ledger for ThisMachine {
 
     fn append_history(&mut self, evidence: &Evidence) -> Result<(), Fault> {
         let what = "appending to the history";
-        let append = |path: &Path, evidence: &Evidence, mode| {
-            if fs::metadata(path).map_or(0, |m| m.len()) > HISTORY {
-                fs::rename(path, path.with_extension("jsonl.1"))?;
-            }
-            files::append_line(path, &serde_json::to_string(evidence)?, mode)
-        };
         append(&layout::state("history.jsonl"), evidence, 0o600).map_err(tried(what))?;
         let public = layout::state("public/history.jsonl");
         append(&public, &evidence.redacted(), 0o640).map_err(tried(what))?;
@@ -196,6 +203,18 @@ impl Ledger for ThisMachine {
         let mut bans = read_bans()?;
         if bans.lift(Some(system)).is_empty() { Ok(()) } else { write_bans(&bans) }
     }
+}
+
+/// Appends one line an attempt: where a guard wrote it and was killed before its journal said so, it is there.
+fn append(path: &Path, evidence: &Evidence, mode: u32) -> io::Result<()> {
+    let last = files::last_line(path, LINE)?;
+    if last.and_then(|l| serde_json::from_str::<Evidence>(&l).ok()).is_some_and(|l| l.tells_of(evidence)) {
+        return Ok(());
+    }
+    if fs::metadata(path).map_or(0, |m| m.len()) > HISTORY {
+        fs::rename(path, path.with_extension("jsonl.1"))?;
+    }
+    files::append_line(path, &serde_json::to_string(evidence)?, mode)
 }
 
 /// The machine's bans.
@@ -252,4 +271,42 @@ fn give_to_readers(path: &Path) -> io::Result<()> {
         std::os::unix::fs::lchown(path, None, gid)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::fake_machine::{FakeMachine, System, path};
+    use crate::guard::{Options, State, Transaction};
+
+    fn evidence(id: u8) -> Evidence {
+        let mut m = FakeMachine::new(System::good(), System::good());
+        let record = m.planned(&path('b'), Options::default());
+        Transaction::new(&mut m, record).run().unwrap();
+        Evidence { id: TxId::new("2026-11-22T06:03:01Z", [0, 0, id]), ..m.history.remove(0) }
+    }
+
+    #[test]
+    fn one_line_an_attempt_although_its_guard_was_killed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.jsonl");
+        // The second time, a guard that took over says the same.
+        for id in [1, 2, 2] {
+            append(&file, &evidence(id), 0o600).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2);
+        // It may also come to another end: that one counts.
+        let mut other = evidence(2);
+        other.outcome.state = State::Held;
+        append(&file, &other, 0o600).unwrap();
+        let history = one_line_an_attempt(&fs::read_to_string(&file).unwrap());
+        let records: Vec<Evidence> = history.lines.iter().map(|l| serde_json::from_str(l).unwrap()).collect();
+        assert_eq!(records, [evidence(1), other]);
+        // A torn line is none, and the next is written whole.
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, &text[..text.len() - 9]).unwrap();
+        append(&file, &evidence(2), 0o600).unwrap();
+        let history = one_line_an_attempt(&fs::read_to_string(&file).unwrap());
+        assert_eq!((history.lines.len(), history.torn), (2, 1));
+    }
 }

@@ -2,14 +2,14 @@
 
 mod asks;
 mod events;
+mod heartbeat;
 mod ledger;
 mod switch;
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -29,12 +29,11 @@ use crate::report::event::Event;
 
 pub use self::asks::{Request, Wanted, ask};
 pub use self::events::{follow, observer};
+pub use self::heartbeat::Heartbeat;
 pub use self::ledger::{
     Journal, journal, last_evidence, prepare, read_bans, read_history, read_journal, write_bans, write_first,
 };
 
-/// Time between two signs of life.
-const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Time between two runs of the dead man's timer.
 const DEAD_MAN: Duration = Duration::from_secs(15);
 /// Time that Nix has for a change to the profile.
@@ -230,6 +229,10 @@ impl Machine for ThisMachine {
         self.systemd.units_in_short().map_err(tried("asking systemd for its units"))
     }
 
+    fn booting(&self) -> Result<bool, Fault> {
+        self.systemd.is_booting().map_err(tried("asking systemd whether the boot is over"))
+    }
+
     fn foreign_switch(&self) -> Result<bool, Fault> {
         switch_lock::held().map_err(tried("seeing whether a switch script runs"))
     }
@@ -309,37 +312,5 @@ impl Machine for ThisMachine {
 
     fn emit(&mut self, event: Event) {
         self.events.append(event);
-    }
-}
-
-/// The sign of life that the dead man's timer looks for.
-pub struct Heartbeat {
-    path: PathBuf,
-    last: AtomicU64,
-}
-
-impl Heartbeat {
-    /// Of a transaction's guard.
-    pub fn of(id: &TxId) -> Self {
-        Self { path: layout::of_run(id, "heartbeat"), last: AtomicU64::new(0) }
-    }
-
-    /// When the guard was last alive, as it wrote itself; `None` if it never was in this boot.
-    pub fn read(&self) -> Result<Option<BootTime>, Fault> {
-        let text = files::read_own_text(&self.path, 64).map_err(tried("reading the guard's sign of life"))?;
-        Ok(text.and_then(|t| t.trim().parse().ok()).map(BootTime))
-    }
-
-    /// Shows that we are alive.
-    pub fn show(&self) {
-        let now = clock::boot_now();
-        let last = BootTime(self.last.load(Ordering::Relaxed));
-        if now.since(last) >= HEARTBEAT {
-            self.last.store(now.0, Ordering::Relaxed);
-            // A failure shows as a missing sign of life: then the dead man's timer takes over, as it must.
-            if let Err(e) = fs::write(&self.path, now.0.to_string()) {
-                eprintln!("nqd-guard: {}: {e}", self.path.display());
-            }
-        }
     }
 }

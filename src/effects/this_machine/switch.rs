@@ -1,7 +1,8 @@
 //! Runs switch scripts: each in a transient unit of its own, so that it can be killed whole and outlives the guard.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::ThisMachine;
 use crate::effects::machine::{Action, Fault, Machine, SwitchEnd, SwitchHow, tried};
 use crate::effects::systemd::Transient;
-use crate::effects::{clock, layout, switch_lock};
+use crate::effects::{clock, files, layout, switch_lock};
 use crate::guard::switch_end::{LOCKED, failed_snippet};
 use crate::model::StorePath;
 use crate::report::event::Event;
@@ -45,7 +46,7 @@ impl ThisMachine {
         let script = system.join("bin/switch-to-configuration").display().to_string();
         let began = clock::boot_now();
         let argv = [script, action.word().to_owned()];
-        let mut output = Output::new(log);
+        let mut output = Output::new(log).map_err(tried(&what))?;
         let ended = self
             .systemd
             .start_transient(&unit, &properties, &argv)
@@ -143,8 +144,13 @@ struct Output {
 }
 
 impl Output {
-    fn new(path: PathBuf) -> Self {
-        Self { path, read: 0, rest: String::new(), failed_snippets: Vec::new() }
+    /// Of a script that is about to start. The file is made here, ours alone: systemd only appends to it. What a guard
+    /// before us left there is another script's.
+    fn new(path: PathBuf) -> io::Result<Self> {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600).custom_flags(files::no_follow());
+        options.open(&path).map_err(files::at(&path))?;
+        Ok(Self { path, read: 0, rest: String::new(), failed_snippets: Vec::new() })
     }
 
     /// The lines that were completed since the last call.
@@ -159,10 +165,10 @@ impl Output {
     }
 }
 
-fn read_from(path: &Path, at: &mut u64) -> std::io::Result<String> {
-    let mut file = match File::open(path) {
+fn read_from(path: &Path, at: &mut u64) -> io::Result<String> {
+    let mut file = match File::options().read(true).custom_flags(files::no_follow()).open(path) {
         Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
         Err(e) => return Err(e),
     };
     file.seek(SeekFrom::Start(*at))?;
@@ -170,4 +176,27 @@ fn read_from(path: &Path, at: &mut u64) -> std::io::Result<String> {
     file.take(CHUNK).read_to_end(&mut bytes)?;
     *at += bytes.len() as u64;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_a_script_prints_is_private_and_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("switch-1.log");
+        fs::write(&log, "Activation script snippet 'etc' failed (1)\n").unwrap();
+        let mut output = Output::new(log.clone()).unwrap();
+        assert!(output.more().unwrap().is_empty() && output.failed_snippets.is_empty(), "another script's");
+        fs::remove_file(&log).unwrap();
+        Output::new(log.clone()).unwrap();
+        assert_eq!(fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
+        let link = dir.path().join("switch-2.log");
+        std::os::unix::fs::symlink(&log, &link).unwrap();
+        assert!(Output::new(link.clone()).is_err() && read_from(&link, &mut 0).is_err());
+    }
 }
