@@ -167,7 +167,7 @@ mod tests {
         let plans: Vec<Plan> =
             serde_json::from_str(include_str!("../../tests/formats/v1/plan.json")).unwrap();
         let mut plan = plans.into_iter().find(|p| p.kind != Kind::Nothing).unwrap();
-        let usual = render(&plan, None, 80);
+        let usual = render(&plan, &[], 80);
         assert!(usual.contains(plan.guard.as_str()), "{usual}");
         assert!(!usual.contains("may fail") && !usual.contains("forced"), "{usual}");
         plan.options = Options {
@@ -178,7 +178,7 @@ mod tests {
             force: true,
             ..plan.options
         };
-        let text = render(&plan, None, 80);
+        let text = render(&plan, &[], 80);
         for shown in ["strict", "snippet \"users\" may fail", "reboots if", "although what runs", "forced"] {
             assert!(text.contains(shown), "{shown:?} is not in\n{text}");
         }
