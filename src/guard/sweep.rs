@@ -67,6 +67,14 @@ fn recover(m: &mut FakeMachine, power_cut: bool, again: Option<(usize, Injection
     panic!("recovery does not come to an end: {:?}\nsteps: {}", m.journal, m.log.borrow().join(", "));
 }
 
+/// To recover what has ended changes nothing, and says the same.
+fn ends_once(m: &mut FakeMachine, what: &str) {
+    m.revive();
+    let (ended, told, triple) = (m.journal.clone().unwrap(), m.history.clone(), m.triple_now());
+    assert_eq!(recovery::recover(m, ended.clone()).ok(), ended.outcome, "{what}");
+    assert_eq!((m.journal.as_ref(), &m.history, m.triple_now()), (Some(&ended), &told, triple), "{what}");
+}
+
 fn steps_of(candidate: &System) -> usize {
     let mut m = FakeMachine::new(System::good(), candidate.clone());
     deploy(&mut m, Options::default());
@@ -100,12 +108,9 @@ fn a_fault_at_every_step_keeps_the_promise() {
                     if ended.is_err() || power_cut {
                         recover(&mut m, power_cut, None);
                     }
-                    promise(
-                        &m,
-                        &start.start,
-                        &candidate,
-                        &format!("{name}, {injection:?} at {k}, power cut {power_cut}"),
-                    );
+                    let what = format!("{name}, {injection:?} at {k}, power cut {power_cut}");
+                    promise(&m, &start.start, &candidate, &what);
+                    ends_once(&mut m, &what);
                     cases += 1;
                 }
             }

@@ -68,6 +68,17 @@ pub fn rows() -> Vec<Row> {
             s.begins_nothing();
             Some(ended.expect(75, &["pondering", "that version of nqd"]).code)
         }),
+        row("stranger-needs-root", "a stranger asks the guard for what only root may know", "after", |s| {
+            s.good();
+            let code = s.ends(&[], 0, &["committed"]);
+            for command in ["status", "follow", "recover", "cancel --by x"] {
+                let asked = s.machine.exec(&format!(
+                    "setpriv --reuid deploy --regid deploy --init-groups /nix/var/nqd/guard {command} 2>&1 || echo status $?"
+                ));
+                assert!(asked.contains("needs root") && asked.ends_with("status 30"), "{command}: {asked}");
+            }
+            code
+        }),
     ]
 }
 
