@@ -22,11 +22,23 @@ pub fn rows() -> Vec<Row> {
             "no space on /nix, and a check that fails: the reserved space lets the rollback through",
             "probing",
             |s| {
+                // What the way back writes finds no room but the reserved one.
+                s.from(&site(
+                    "1h",
+                    "200",
+                    "onSwitch = \"[ ! -e /run/big ] || head -c 4194304 /dev/urandom > /nix/big || exit 1\";",
+                ));
                 s.candidate(&site("2", "500", ""));
                 let running = s.start(&[]);
                 s.at("probing");
+                s.machine.exec("touch /run/big");
                 let filler = s.machine.fill_disk("/nix");
-                let ended = running.end().expect(20, &["rolled back: check site"]);
+                let ended =
+                    running.end().expect(20, &["rolled back: check site", "it is banned from now on"]);
+                assert_eq!(s.machine.exec("stat -c %s /nix/big"), "4194304");
+                let history = s.machine.exec("tail -n 1 /nix/var/nqd/history.jsonl");
+                let last: nqd::guard::Evidence = serde_json::from_str(&history).unwrap();
+                assert_eq!(last.candidate.as_str(), s.system(), "the attempt is not in the history");
                 std::fs::remove_file(filler).unwrap();
                 Some(ended.code)
             },
@@ -116,6 +128,7 @@ pub fn rows() -> Vec<Row> {
             s.candidate(&site("2", "500", ""));
             let running = s.start(&["--soak", "4s"]);
             s.at("probing");
+            s.boots_unknown();
             s.machine.exec("mv /boot /boot.gone; ln -s /boot /boot");
             let ended = running.end().expect(20, &["rolled back"]);
             s.machine.exec("rm /boot; mv /boot.gone /boot");
@@ -123,11 +136,14 @@ pub fn rows() -> Vec<Row> {
         }),
         row("state-gone", "somebody deletes /nix/var/nqd", "after", |s| {
             s.good();
-            let code = s.ends(&[], 0, &["committed"]);
-            s.machine.exec("mv /nix/var/nqd /nix/var/nqd.gone");
+            s.deploy(&[]).expect(0, &["committed"]);
+            assert_eq!(s.machine.triple(), [s.system(); 3]);
+            s.machine.exec("rm -r /nix/var/nqd");
+            s.look();
             s.operator.on(&s.machine, &["status"]).expect(0, &["no transaction"]);
-            s.machine.exec("mv /nix/var/nqd.gone /nix/var/nqd");
-            code
+            // What was written down is gone; the machine is as it was, and can be deployed to.
+            s.begins_nothing();
+            None
         }),
     ]
 }

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use super::scene::site;
+use super::scene::{on_machine, site};
 use super::{Row, row};
 
 /// A candidate's own network that comes up cut.
 pub const CUT: &str =
     r#"network = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/sbin/ip link set host0 down\n";"#;
+
+/// Holds up what Nix copies to (`ssh-ng` starts it). It goes by the name that it is called by.
+const SLOW_COPY: &str = r#"mv /usr/bin/nix-daemon /usr/bin/nix-daemon.real
+printf '#!/bin/bash\ntouch /run/copying; sleep 10; exec -a nix-daemon /usr/bin/nix-daemon.real "$@"\n' > /usr/bin/nix-daemon
+chmod +x /usr/bin/nix-daemon"#;
 
 pub fn rows() -> Vec<Row> {
     vec![
@@ -61,8 +66,8 @@ pub fn rows() -> Vec<Row> {
             s.good();
             let running = s.start(&["--soak", "4s"]);
             s.at("probing");
-            s.machine.exec("pkill -KILL -f '[s]shd: root' || true");
-            Some(running.end().expect(0, &["committed"]).code)
+            s.machine.exec("pkill -KILL -f '[s]shd: root'");
+            Some(running.end().expect(0, &["attaching again", "committed"]).code)
         }),
         row("sshd-restarted", "sshd is restarted by somebody", "probing", |s| {
             s.good();
@@ -76,8 +81,8 @@ pub fn rows() -> Vec<Row> {
             let running = s.start(&["--soak", "3s"]);
             s.at("activating");
             let socket = format!("root@{}", s.machine.address());
-            crate::harness::run::sh(&format!("pkill -KILL -f -- '[-]M -N -f.*{socket}' || true"));
-            Some(running.end().expect(0, &["committed"]).code)
+            crate::harness::run::sh(&format!("pkill -KILL -f -- '[-]M -N -f.*{socket}'"));
+            Some(running.end().expect(0, &["attaching again", "committed"]).code)
         }),
         row("operator-killed-activating", "the operator's nqd is killed", "activating", |s| {
             s.good();
@@ -88,6 +93,17 @@ pub fn rows() -> Vec<Row> {
             None
         })
         .quick(),
+        row("operator-gone", "the operator's machine is gone, with all its connections", "activating", |s| {
+            s.good();
+            let running = s.start(&["--confirm-timeout", "4s"]);
+            s.at("activating");
+            // Its ssh processes live on: they are cut off instead.
+            running.kill();
+            s.machine.cut_network();
+            assert_eq!(s.over(), "rolled-back");
+            s.machine.restore_network();
+            None
+        }),
         row("operator-killed-soaking", "the operator's nqd is killed after it confirmed", "soaking", |s| {
             s.good();
             let running = s.start(&["--soak", "3s"]);
@@ -115,16 +131,20 @@ pub fn rows() -> Vec<Row> {
             "copying",
             |s| {
                 s.good();
-                s.machine.exec("mv /usr/bin/nix-store /usr/bin/nix-store.real; printf '#!/bin/sh\\ncase \"$*\" in *--serve*) sleep 3 ;; esac\\nexec nix-store.real \"$@\"\\n' > /usr/bin/nix-store; chmod +x /usr/bin/nix-store");
-                let running = s.start(&[]);
-                std::thread::sleep(Duration::from_millis(1200));
+                s.machine.exec(SLOW_COPY);
+                let mut running = s.start(&[]);
+                on_machine(&s.machine, "the copy", "test -e /run/copying");
+                let system = s.system();
+                let there = s.machine.try_exec(&format!("nix-store --check-validity {system}"));
+                assert!(!there.status.success(), "all is copied already");
+                assert!(running.lives(), "nqd ended before it was killed");
                 running.kill();
-                s.machine.exec("mv /usr/bin/nix-store.real /usr/bin/nix-store");
+                s.machine.exec("mv /usr/bin/nix-daemon.real /usr/bin/nix-daemon");
                 s.begins_nothing();
                 None
             },
         ),
-        row("interrupted", "Ctrl-C at the operator's", "probing", |s| {
+        row("interrupted", "Ctrl-C at the operator's", "activating", |s| {
             s.good();
             let running = s.start(&["--confirm-timeout", "4s", "--soak", "3s"]);
             s.at("activating");

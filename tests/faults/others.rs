@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::scene::{Scene, on_machine, site};
+use super::scene::{HOLD_BEGIN, Scene, on_machine, site};
 use super::{Row, row};
 
 /// A foreign switch: another system is activated by hand.
@@ -18,6 +18,10 @@ fn switch_by_hand(s: &mut Scene) {
     assert_ne!(there, foreign);
 }
 
+/// A check that is pending for as long as anybody looks.
+const NEVER: &str =
+    "checks.never = { probe = { kind = \"file\"; path = \"/run/never\"; }; startDeadline = 300; };";
+
 pub fn rows() -> Vec<Row> {
     vec![
         row("second-deployer", "a second deployer", "probing", |s| {
@@ -31,7 +35,7 @@ pub fn rows() -> Vec<Row> {
         row("two-at-once", "two deployers at the same moment", "planned", |s| {
             s.good();
             // Both are held up where they would begin: all is copied, and only the lock can decide.
-            s.machine.exec("mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd; systemd-run --quiet --unit=holder flock /nix/var/nqd/lock sleep 60");
+            s.machine.exec(HOLD_BEGIN);
             let first = s.start(&["--soak", "2s"]);
             on_machine(&s.machine, "one that would begin", "pgrep -f '[n]qd-guard.* begin'");
             let second = s.start(&["--soak", "2s"]);
@@ -47,7 +51,7 @@ pub fn rows() -> Vec<Row> {
             assert_eq!(codes, [0, 75], "{}\n{}", ended[0].all(), ended[1].all());
             Some(0)
         }),
-        row("foreign-switch-probing", "somebody activates another system by hand", "probing", |s| {
+        row("foreign-switch", "somebody activates another system by hand", "soaking", |s| {
             s.good();
             s.may_end("superseded");
             let running = s.start(&["--soak", "15s"]);
@@ -77,26 +81,6 @@ pub fn rows() -> Vec<Row> {
             s.machine.exec("systemctl stop holder");
             code
         }),
-        row("garbage-collection", "the garbage collector runs", "probing", |s| {
-            s.good();
-            let running = s.start(&["--soak", "3s"]);
-            s.at("probing");
-            s.machine.exec("nix-store --gc > /dev/null");
-            Some(running.end().expect(0, &["committed"]).code)
-        })
-        .quick(),
-        row(
-            "garbage-collection-rollback",
-            "the garbage collector runs, old generations are deleted",
-            "rolling back",
-            |s| {
-                s.candidate(&site("2", "500", ""));
-                let running = s.start(&[]);
-                s.at("probing");
-                s.machine.exec("nix-collect-garbage > /dev/null");
-                Some(running.end().expect(20, &["rolled back"]).code)
-            },
-        ),
         row("generation-deleted", "somebody deletes the candidate's generation", "committing", |s| {
             s.candidate(&site("2", "200", "onBoot = \"rm -f /nix/var/nix/profiles/system-2-link\";"));
             s.ends(&[], 20, &["rolled back: it could not be made the boot default"])
@@ -129,7 +113,7 @@ pub fn rows() -> Vec<Row> {
             s.machine.exec("systemctl restart dbus.service");
             Some(running.end().expect(0, &["committed"]).code)
         }),
-        row("guard-stopped", "systemctl stop of the guard", "probing", |s| {
+        row("guard-stopped", "systemctl stop of the guard", "soaking", |s| {
             s.good();
             let running = s.start(&["--soak", "20s"]);
             s.at("soaking");
@@ -151,14 +135,14 @@ pub fn rows() -> Vec<Row> {
             Some(running.end().expect(0, &["committed"]).code)
         }),
         row("clean-reboot", "a clean reboot", "probing", |s| {
-            s.good();
-            let running = s.start(&["--soak", "30s", "--contact-timeout", "60s"]);
-            s.at("soaking");
+            s.candidate(&site("2", "200", NEVER));
+            let running = s.start(&["--contact-timeout", "60s"]);
+            s.at("probing");
             s.machine.shut_down();
             s.machine.boot();
             Some(running.end().expect(24, &["interrupted"]).code)
         }),
-        row("no-recovery-unit", "a power cut where nothing recovers at boot", "probing", |s| {
+        row("no-recovery-unit", "a power cut where nothing recovers at boot", "soaking", |s| {
             s.from("web = nixos { name = \"web\"; version = \"1c\"; };");
             s.candidate("web = nixos { name = \"web\"; version = \"2\"; };");
             let running = s.start(&["--soak", "30s"]);

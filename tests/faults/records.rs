@@ -1,6 +1,6 @@
 //! What lies on disk is not as it should be.
 
-use super::scene::{on_machine, site};
+use super::scene::{HOLD_BEGIN, on_machine, site};
 use super::{Row, row};
 
 /// Overwrites the middle of the journal's newest slot, as a torn write does.
@@ -21,7 +21,7 @@ pub fn rows() -> Vec<Row> {
             None
         })
         .quick(),
-        row("journal-torn-power-cut", "a power cut tears the journal's last write", "probing", |s| {
+        row("journal-torn-power-cut", "a power cut tears the journal's last write", "soaking", |s| {
             s.good();
             let running = s.start(&["--soak", "30s"]);
             s.at("soaking");
@@ -89,7 +89,7 @@ pub fn rows() -> Vec<Row> {
             s.candidate(&site("2", "200", ""));
             let system = s.system().to_owned();
             // The guard's start is held up, so that all is copied and nothing has begun.
-            s.machine.exec("mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd; systemd-run --quiet --unit=holder flock /nix/var/nqd/lock sleep 60");
+            s.machine.exec(HOLD_BEGIN);
             let running = s.start(&[]);
             on_machine(
                 &s.machine,

@@ -32,19 +32,25 @@ pub fn rows() -> Vec<Row> {
             s.machine.exec(&format!("rm -r {path}"));
             Some(ended.code)
         }),
-        manifest("manifest-no-json", "a manifest that is not JSON", "{"),
-        manifest("manifest-newer", "a manifest of a newer version", r#"{"version":2,"checks":{}}"#),
+        manifest("manifest-no-json", "a manifest that is not JSON", "{", "EOF while parsing"),
+        manifest(
+            "manifest-newer",
+            "a manifest of a newer version",
+            r#"{"version":2,"checks":{}}"#,
+            "it is of version 2",
+        ),
         manifest(
             "manifest-cycle",
             "a manifest whose checks wait for each other",
             r#"{"version":1,"checks":{"a":{"probe":{"kind":"disk","path":"/"},"after":["b"]},"b":{"probe":{"kind":"disk","path":"/"},"after":["a"]}}}"#,
+            "leads back to itself",
         ),
         row("manifest-10000", "a manifest with 10,000 checks", "planning", |s| {
             let checks: Vec<String> =
                 (0..10_000).map(|n| format!(r#""c{n}":{{"probe":{{"kind":"disk","path":"/"}}}}"#)).collect();
             std::fs::write(s.operator.flake().join("many.json"), format!(r#"{{"version":1,"checks":{{{}}}}}"#, checks.join(","))).unwrap();
             s.operator.hosts("web = nixos { name = \"web\"; version = \"2\"; manifest = builtins.readFile ./many.json; };");
-            s.ends(&[], 30, &["health.json"])
+            s.ends(&[], 30, &["health.json", "at most 1000 checks"])
         }),
         row("evaluation-error", "a configuration that does not evaluate", "evaluating", |s| {
             s.operator.hosts("web = throw \"no\";");
@@ -57,13 +63,13 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-fn manifest(name: &'static str, fault: &str, text: &'static str) -> Row {
+fn manifest(name: &'static str, fault: &str, text: &'static str, why: &'static str) -> Row {
     Row {
         run: Box::new(move |s| {
             s.candidate(&format!(
                 "web = nixos {{ name = \"web\"; version = \"2\"; manifest = ''{text}''; }};"
             ));
-            s.ends(&[], 30, &["health.json"])
+            s.ends(&[], 30, &["health.json", why])
         }),
         ..row(name, fault, "planning", |_| None)
     }

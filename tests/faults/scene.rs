@@ -12,6 +12,12 @@ use crate::harness::{Ended, Kind, Machine, Operator};
 pub const ENDED: [&str; 6] =
     ["committed", "committed-degraded", "rolled-back", "interrupted", "superseded", "held"];
 
+/// Holds up every `begin`, until the unit `holder` is stopped. It is one process: containers share their cgroups' names,
+/// and the second of two that are killed under one name may live on.
+pub const HOLD_BEGIN: &str = "mkdir -p /nix/var/nqd; chmod 711 /nix/var/nqd
+systemd-run --quiet --unit=holder sh -c 'exec 9> /nix/var/nqd/lock; flock 9; exec sleep 60'
+until ! flock -n /nix/var/nqd/lock true; do sleep 0.05; done";
+
 /// A machine and its operator.
 pub struct Scene {
     pub operator: Operator,
@@ -26,6 +32,10 @@ pub struct Scene {
     pub(super) begins_nothing: bool,
     /// The fault keeps even the guard from knowing what boots.
     pub(super) boots_unknown: bool,
+    /// The fault begins on a machine whose three systems differ already.
+    pub(super) diverged: bool,
+    /// A required check that the fault has failing before, so that it does not gate.
+    pub(super) failed_before: Option<&'static str>,
     /// The machine's last transaction before the last deployment.
     pub(super) before: RefCell<Option<String>>,
 }
@@ -98,10 +108,19 @@ impl Scene {
         let mut machine = Machine::of(kind, &operator.key());
         operator.install(&mut machine, "web");
         let start = seen(&machine);
-        let before = RefCell::new(None);
-        let (candidate, allowed) = (None, None);
-        let (torn, begins_nothing, boots_unknown) = (0, false, false);
-        Self { operator, machine, start, candidate, allowed, torn, begins_nothing, boots_unknown, before }
+        Self {
+            operator,
+            machine,
+            start,
+            candidate: None,
+            allowed: None,
+            torn: 0,
+            begins_nothing: false,
+            boots_unknown: false,
+            diverged: false,
+            failed_before: None,
+            before: RefCell::new(None),
+        }
     }
 
     /// Starts from another system instead, which is proved and committed first.
@@ -150,6 +169,16 @@ impl Scene {
     /// The fault comes before anything began, and leaves nobody to report it.
     pub fn begins_nothing(&mut self) {
         self.begins_nothing = true;
+    }
+
+    /// The machine's three systems differ from the beginning.
+    pub fn diverged(&mut self) {
+        self.diverged = true;
+    }
+
+    /// This required check fails from the beginning.
+    pub fn failed_before(&mut self, check: &'static str) {
+        self.failed_before = Some(check);
     }
 
     /// The fault hides from the guard what boots.

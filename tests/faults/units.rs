@@ -72,6 +72,10 @@ pub fn rows() -> Vec<Row> {
         row("unit-failed-before", "a unit that had failed already", "before", |s| {
             s.machine
                 .exec("systemd-run --unit=old-failure.service --property=Type=oneshot /bin/false || true");
+            assert_eq!(
+                s.machine.exec("systemctl show --property ActiveState --value old-failure.service"),
+                "failed"
+            );
             s.good();
             s.ends(&[], 0, &["committed"])
         }),
@@ -100,7 +104,7 @@ fn bad(name: &str, fault: &str, unit: &'static str, lines: &'static str) -> Row 
     Row {
         run: Box::new(move |s: &mut Scene| {
             s.candidate(&with_unit("2", unit, lines));
-            s.ends(&["--soak", "4s"], 20, &["rolled back"])
+            s.ends(&["--soak", "4s"], 20, &["rolled back: check no-unit-regressed", unit])
         }),
         ..row(name, fault, "probing", |_| None)
     }

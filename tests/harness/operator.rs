@@ -273,6 +273,11 @@ impl Running {
         ended(&self.child.wait_with_output().unwrap(), self.started)
     }
 
+    /// Whether it has not ended.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Kills it, with no chance to do anything.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
