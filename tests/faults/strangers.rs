@@ -22,7 +22,7 @@ pub fn rows() -> Vec<Row> {
                 let pid = s
                     .machine
                     .exec(&format!("systemctl show --property MainPID --value nqd-transaction-{id}"));
-                let heard = refused(s, &commands(&id, &token)) + &refused(s, &asking(&id, &pid));
+                let heard = refused_by_guard(s, &commands(&id, &token)) + &refused(s, &asking(&id, &pid));
                 assert!(!heard.contains(&token), "the token got out:\n{heard}");
                 let seen = s.machine.exec(&as_stranger(
                     "cat /proc/[0-9]*/cmdline /nix/var/nqd/* 2>&1 | tr '\\0' ' ' || true",
@@ -181,6 +181,21 @@ fn refused(s: &Scene, tries: &[String]) -> String {
         let said =
             format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
         assert!(!out.status.success(), "a stranger could `{script}`:\n{said}");
+        heard += &said;
+    }
+    heard
+}
+
+/// The same of the guard's commands, which say why. Finding 11: `status`, `follow`, `recover`, `cancel` and `tick` must
+/// ask for root before they read the journal, or they end with 1.
+fn refused_by_guard(s: &Scene, commands: &[String]) -> String {
+    let mut heard = String::new();
+    for script in commands {
+        let out = s.machine.try_exec(&as_stranger(script));
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert_eq!(out.status.code(), Some(30), "a stranger's `{script}`:\n{said}");
+        assert!(said.contains("needs root"), "a stranger's `{script}`:\n{said}");
         heard += &said;
     }
     heard
