@@ -12,12 +12,12 @@ const SLOW_BOOT: &str = "onBoot = \"[ -e /booting ] || { touch /booting; sync /b
 
 pub fn rows() -> Vec<Row> {
     vec![
-        begin("kill-begin-before-planned", "kill -9 of the guard that begins", false, false),
+        begin("kill-guard-begin-before-planned", "kill -9 of the guard that begins", false, false),
         // `nqd` waits for ever: `follow` attaches within the 15 s in which the guard may still be starting, so nobody
         // recovers, and a heartbeat that never was is not silence (guard_cli/watch.rs, `is_silent`).
-        begin("kill-begin-after-planned", "kill -9 of the guard that begins", true, false),
-        begin("power-begin-before-planned", "power cut", false, true),
-        begin("power-begin-after-planned", "power cut", true, true),
+        begin("kill-guard-begin-after-planned", "kill -9 of the guard that begins", true, false),
+        begin("kill-power-begin-before-planned", "power cut", false, true),
+        begin("kill-power-begin-after-planned", "power cut", true, true),
         row(
             "guard-killed-mid-switch",
             "kill -9 of the guard while its switch script runs",
