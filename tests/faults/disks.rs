@@ -128,6 +128,7 @@ pub fn rows() -> Vec<Row> {
             s.candidate(&site("2", "500", ""));
             let running = s.start(&["--soak", "4s"]);
             s.at("probing");
+            s.boots_unknown();
             s.machine.exec("mv /boot /boot.gone; ln -s /boot /boot");
             let ended = running.end().expect(20, &["rolled back"]);
             s.machine.exec("rm /boot; mv /boot.gone /boot");
@@ -135,11 +136,14 @@ pub fn rows() -> Vec<Row> {
         }),
         row("state-gone", "somebody deletes /nix/var/nqd", "after", |s| {
             s.good();
-            let code = s.ends(&[], 0, &["committed"]);
-            s.machine.exec("mv /nix/var/nqd /nix/var/nqd.gone");
+            s.deploy(&[]).expect(0, &["committed"]);
+            assert_eq!(s.machine.triple(), [s.system(); 3]);
+            s.machine.exec("rm -r /nix/var/nqd");
+            s.look();
             s.operator.on(&s.machine, &["status"]).expect(0, &["no transaction"]);
-            s.machine.exec("mv /nix/var/nqd.gone /nix/var/nqd");
-            code
+            // What was written down is gone; the machine is as it was, and can be deployed to.
+            s.begins_nothing();
+            None
         }),
     ]
 }

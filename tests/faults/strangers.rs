@@ -22,7 +22,7 @@ pub fn rows() -> Vec<Row> {
                 let pid = s
                     .machine
                     .exec(&format!("systemctl show --property MainPID --value nqd-transaction-{id}"));
-                let heard = refused(s, &asking(&id, &pid));
+                let heard = refused_by_guard(s, &commands(&id, &token)) + &refused(s, &asking(&id, &pid));
                 assert!(!heard.contains(&token), "the token got out:\n{heard}");
                 let seen = s.machine.exec(&as_stranger(
                     "cat /proc/[0-9]*/cmdline /nix/var/nqd/* 2>&1 | tr '\\0' ' ' || true",
@@ -93,19 +93,31 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// What a stranger asks, and tries to read. Units' names are everybody's to see, and with them the id.
+/// All that root may ask the guard, the right token among it: as root, each of them is understood.
+fn commands(id: &str, token: &str) -> Vec<String> {
+    let asked = [
+        "status",
+        "status --as-is",
+        "history",
+        "unban",
+        "recover",
+        "follow",
+        "begin",
+        "cancel --by x",
+        &format!("follow {id}"),
+        &format!("withdraw {id} --by x"),
+        &format!("tick {id}"),
+        &format!("run {id}"),
+    ]
+    .map(|command| format!("/nix/var/nqd/guard {command} < /dev/null"));
+    let confirm = |token: &str| format!("echo {token} | /nix/var/nqd/guard confirm {id}");
+    asked.into_iter().chain([confirm(&"0".repeat(token.len())), confirm(token)]).collect()
+}
+
+/// What a stranger tries to reach, to read and to end. Units' names are everybody's to see, and with them the id.
 fn asking(id: &str, pid: &str) -> Vec<String> {
-    let guard = "/nix/var/nqd/guard";
     let socket = r#"perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Peer => "/run/nqd/ask.sock") or die "$!\n"; print <$s>'"#;
-    let mut tries: Vec<String> = ["status", "history", "unban", "recover", "cancel", "follow", "begin"]
-        .iter()
-        .map(|command| format!("{guard} {command} < /dev/null"))
-        .collect();
-    tries.extend([
-        format!("echo 00000000000000000000000000000000 | {guard} confirm {id}"),
-        format!("{guard} withdraw {id}"),
-        format!("{guard} tick {id}"),
-        format!("{guard} run {id}"),
+    vec![
         socket.to_owned(),
         "ls /run/nqd".to_owned(),
         "ls /nix/var/nqd".to_owned(),
@@ -121,8 +133,7 @@ fn asking(id: &str, pid: &str) -> Vec<String> {
         format!("systemctl --no-ask-password stop nqd-transaction-{id}.service"),
         format!("systemctl --no-ask-password stop nqd-deadman-{id}.timer"),
         "systemd-run --no-ask-password true".to_owned(),
-    ]);
-    tries
+    ]
 }
 
 /// Where a stranger tries to leave something, or to take something away.
@@ -170,6 +181,21 @@ fn refused(s: &Scene, tries: &[String]) -> String {
         let said =
             format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
         assert!(!out.status.success(), "a stranger could `{script}`:\n{said}");
+        heard += &said;
+    }
+    heard
+}
+
+/// The same of the guard's commands, which say why. Finding 11: `status`, `follow`, `recover`, `cancel` and `tick` must
+/// ask for root before they read the journal, or they end with 1.
+fn refused_by_guard(s: &Scene, commands: &[String]) -> String {
+    let mut heard = String::new();
+    for script in commands {
+        let out = s.machine.try_exec(&as_stranger(script));
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert_eq!(out.status.code(), Some(30), "a stranger's `{script}`:\n{said}");
+        assert!(said.contains("needs root"), "a stranger's `{script}`:\n{said}");
         heard += &said;
     }
     heard

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::machine::Machine;
 use super::nix_new;
-use super::run::{cache, quote, run};
+use super::run::{cache, quote, run, until};
 
 /// An operator.
 pub struct Operator {
@@ -271,6 +271,12 @@ impl Running {
     /// Waits for its end.
     pub fn end(self) -> Ended {
         ended(&self.child.wait_with_output().unwrap(), self.started)
+    }
+
+    /// The same; panics if it does not end within the time.
+    pub fn end_within(mut self, time: Duration) -> Ended {
+        until("the end of nqd", time, || !self.lives());
+        self.end()
     }
 
     /// Whether it has not ended.
