@@ -180,7 +180,12 @@ fn paths_only(names: &[String]) -> Option<Row> {
 }
 
 fn not_compared(unread: &[Unread]) -> Vec<Row> {
-    unread.iter().map(|u| row(Mark::Plain, "not compared:", format!("{}: {}", u.path, u.why))).collect()
+    let one = |u: &Unread| row(Mark::Plain, "not compared:", format!("{}: {}", u.path, u.why));
+    let mut rows: Vec<Row> = unread.iter().take(MOST).map(one).collect();
+    if unread.len() > MOST {
+        rows.push(row(Mark::Plain, "not compared:", count(unread.len() - MOST, "more file")));
+    }
+    rows
 }
 
 fn names(names: &Names) -> Vec<Row> {
@@ -230,4 +235,17 @@ fn unread(sides: &[Vec<Unread>; 2]) -> Vec<Row> {
         rows.push(row(Mark::Warning, "and", more));
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_compared_is_counted_where_it_is_much() {
+        let one = |i: usize| Unread { path: i.to_string(), why: "it is large".to_owned() };
+        let rows = |n: usize| not_compared(&(0..n).map(one).collect::<Vec<_>>());
+        assert_eq!(rows(MOST).len(), MOST);
+        assert_eq!((rows(100).len(), rows(100)[MOST].text.as_str()), (MOST + 1, "88 more files"));
+    }
 }

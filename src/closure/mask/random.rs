@@ -109,7 +109,7 @@ fn readable(bytes: &[u8], at: usize, run: &Range<usize>) -> usize {
     let before = &bytes[..at];
     match len {
         // A store path: what stands elsewhere could as well be a key of 32 digits (`…-us6` is Mailchimp's).
-        32 if base32 && before.ends_with(b"/nix/store/") => 32,
+        32 if base32 && [b"/nix/store/".as_slice(), b"../"].iter().any(|d| before.ends_with(d)) => 32,
         40 | 64 | 128 if hex => len,
         // SHA-256 and SHA-512 in Nix's base 32.
         52 | 103 if base32 => len,

@@ -118,6 +118,7 @@ fn why(found: Option<&Found>) -> String {
     match found {
         Some(Found::Missing) => "its link leads nowhere".to_owned(),
         Some(Found::Directory) => "a directory".to_owned(),
+        Some(Found::Binary(_)) => "it is not text".to_owned(),
         Some(Found::NotRead(why) | Found::Unreadable(why)) => why.clone(),
         Some(Found::Text(_)) | None => "it was not read".to_owned(),
     }

@@ -26,6 +26,8 @@ pub enum Found {
     Missing,
     /// A directory.
     Directory,
+    /// It is not text: the SHA-256 of its bytes, in hex.
+    Binary(String),
     /// It is not read, and why: too large, not text, outside the store.
     NotRead(String),
     /// The operating system refused, and what it said.
@@ -102,6 +104,52 @@ pub fn pulls_in(path: &str) -> bool {
     let directory = path.rsplit('/').nth(1).unwrap_or_default();
     path.starts_with("etc/systemd/")
         && [".wants", ".requires", ".upholds"].iter().any(|end| directory.ends_with(end))
+}
+
+/// How deep a directory behind a link of `etc` is listed.
+pub const DEPTH_BELOW: usize = 8;
+/// More files behind such links are not read: `zoneinfo` has 1,800.
+const MOST_BELOW: usize = 5_000;
+
+/// Which links of `etc` lead to directories that are one part of it: units and tmpfiles are facts of their own.
+pub fn linked_directories(files: &BTreeMap<String, Found>) -> Vec<String> {
+    let own = |path: &str| path.starts_with("etc/systemd/") || path.starts_with("etc/tmpfiles.d/");
+    let linked = |(path, found): (&String, &Found)| {
+        (*found == Found::Directory && path.starts_with("etc/") && !own(path)).then(|| path.clone())
+    };
+    files.iter().filter_map(linked).collect()
+}
+
+/// Which files lie in such directories; none if there are too many.
+pub fn wanted_below(listing: &Listing) -> Option<Vec<Ask>> {
+    let is_file = |n: &Node| matches!(n, Node::File | Node::Link(_));
+    let files = listing.nodes.iter().filter(|(_, n)| is_file(n));
+    let asks: Vec<Ask> = files.map(|(p, _)| Ask::large(p.clone())).collect();
+    (asks.len() <= MOST_BELOW && listing.unread.is_empty()).then_some(asks)
+}
+
+/// What a directory holds, as one text: names, and what is in each. Where one of them is not known, none of it is.
+pub fn as_one(directory: &str, listing: &Listing, files: &BTreeMap<String, Found>) -> Found {
+    let below = format!("{directory}/");
+    let mut text = String::new();
+    for (path, node) in listing.nodes.range(below.clone()..).take_while(|(p, _)| p.starts_with(&below)) {
+        let name = &path[below.len()..];
+        let what = match (node, files.get(path)) {
+            (Node::Directory, _) => "directory".to_owned(),
+            (_, Some(Found::Text(content))) => format!("text\n{content}"),
+            (_, Some(Found::Binary(digest))) => format!("binary\n{digest}"),
+            // What lies there is told by its own names.
+            (Node::Link(to), Some(Found::Directory | Found::Missing)) if !to.starts_with('/') => {
+                format!("→ {to}")
+            }
+            (_, Some(Found::NotRead(why) | Found::Unreadable(why))) => {
+                return Found::NotRead(format!("{name}: {why}"));
+            }
+            _ => return Found::NotRead(format!("{name}: it is no file")),
+        };
+        text.extend([name, ": ", &what, "\n"]);
+    }
+    Found::Text(text)
 }
 
 impl Tree {

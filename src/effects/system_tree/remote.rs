@@ -119,8 +119,8 @@ exec 3>&1
   if [ -d "$file" ]; then echo d
   elif [ -f "$file" ]; then
     printf f
-    e=$({{ head -c "$limit" -- "$file" | base64 -w 0 >&3; }} 2>&1 | tr '\n' ' ')
-    [ -z "$e" ] && echo || printf '!%s\n' "$e"
+    e=$({{ head -c "$limit" -- "$file" | base64 -w 0 >&3; }} 2>&1)
+    [ -z "$e" ] && echo || printf '!%s\n' "$(printf %s "$e" | tr '\n' ' ')"
   elif [ -e "$file" ]; then echo x
   else echo m
   fi

@@ -109,6 +109,34 @@ fn two_systems_read_and_compared() {
     assert_eq!(diff.actions.restart.iter().collect::<Vec<_>>(), ["web.service"]);
 }
 
+/// NixOS links `udev/rules.d` and `zoneinfo` as directories.
+#[test]
+fn directories_behind_links_are_compared() {
+    let prefix = Prefix::new();
+    let (a, b) = (prefix.system('a', true), prefix.system('b', true));
+    for (letter, rule, zone) in [('a', "one", [0, 159]), ('b', "two", [0, 160])] {
+        let (rules, zones, same) = (store(letter, "rules"), store(letter, "tz"), store(letter, "same"));
+        let etc = store(letter, "etc/etc");
+        prefix.file(&format!("{rules}/d/60-x.rules"), &format!("{rule}\n"));
+        prefix.link(
+            &format!("{etc}/udev/rules.d"),
+            &format!("../../../{}-rules", letter.to_string().repeat(32)),
+        );
+        fs::write(prefix.place(&format!("{zones}/Europe/Berlin")), zone).unwrap();
+        prefix.link(&format!("{zones}/Berlin"), "Europe/Berlin");
+        prefix.link(&format!("{zones}/posix"), "Europe");
+        prefix.link(&format!("{etc}/zoneinfo"), &format!("../../{}-tz", letter.to_string().repeat(32)));
+        prefix.file(&format!("{same}/x"), "x");
+        prefix.link(&format!("{etc}/same"), &format!("../../{}-same", letter.to_string().repeat(32)));
+    }
+    let diff = SystemDiff::between(&prefix.facts(&a), &prefix.facts(&b), Given::default());
+    assert_eq!(diff.etc.changed.keys().collect::<Vec<_>>(), ["udev/rules.d", "zoneinfo"], "{:?}", diff.etc);
+    assert_eq!(diff.etc.paths_only, ["same"]);
+    assert!(diff.etc.not_compared.is_empty(), "{:?}", diff.etc);
+    let there = read(&RemoteTree::below(&transport(), prefix.root()), &a, &Masker::new([1; 32])).unwrap();
+    assert_eq!(facts_of(there), prefix.facts(&a));
+}
+
 #[test]
 fn a_script_reads_what_we_read() {
     let prefix = Prefix::new();
