@@ -13,7 +13,7 @@ use nqd::effects::slots::Slots;
 use nqd::effects::system_files::BootRecord;
 use nqd::effects::this_machine::Request;
 use nqd::failure::Failure;
-use nqd::guard::evidence::is_record;
+use nqd::guard::evidence::id_of_record;
 use nqd::guard::protocol::Reply;
 use nqd::guard::{Bans, Evidence, Frozen, Record, Spec, State};
 use nqd::health::Manifest;
@@ -60,7 +60,7 @@ fn read(name: &str, text: &str) -> Result<(), String> {
         "history.jsonl" => text.lines().try_for_each(|line| {
             json::<Evidence>(line)?;
             // The reader counts as torn whatever is none of these.
-            is_record(line).then_some(()).ok_or_else(|| "no record".to_owned())
+            id_of_record(line).map(drop).ok_or_else(|| "no record".to_owned())
         }),
         "manifest.json" => Manifest::parse(text).map(drop).map_err(|e| e.to_string()),
         "plan.json" => json::<Vec<Plan>>(text),
