@@ -1,6 +1,10 @@
-//! Kills and power cuts while a switch script runs.
+//! Kills and power cuts that are not around a write of the journal by the guard: of `begin`, and while a switch script
+//! runs.
 
-use super::scene::{Scene, on_machine, site};
+use std::time::Duration;
+
+use super::kills::Hold;
+use super::scene::{HOLD_BEGIN, Scene, on_machine, site};
 use super::{Row, row};
 
 /// A boot loader that is slow, the first time.
@@ -8,6 +12,12 @@ const SLOW_BOOT: &str = "onBoot = \"[ -e /booting ] || { touch /booting; sync /b
 
 pub fn rows() -> Vec<Row> {
     vec![
+        begin("kill-guard-begin-before-planned", "kill -9 of the guard that begins", false, false),
+        // `nqd` waits for ever: `follow` attaches within the 15 s in which the guard may still be starting, so nobody
+        // recovers, and a heartbeat that never was is not silence (guard_cli/watch.rs, `is_silent`).
+        begin("kill-guard-begin-after-planned", "kill -9 of the guard that begins", true, false),
+        begin("kill-power-begin-before-planned", "power cut", false, true),
+        begin("kill-power-begin-after-planned", "power cut", true, true),
         row(
             "guard-killed-mid-switch",
             "kill -9 of the guard while its switch script runs",
@@ -67,4 +77,53 @@ fn kill_guard(s: &Scene) {
 fn no_switch_runs(s: &Scene) {
     let running = s.machine.exec("pgrep -af '[s]witch-to-configuration|[s]leep (30|60)$' || true");
     assert_eq!(running, "", "a switch was left running");
+}
+
+/// `begin` is held up at its write of `planned`, and struck there.
+fn begin(name: &str, fault: &str, after: bool, power: bool) -> Row {
+    let when = if after { "after the write of `planned`" } else { "before the write of `planned`" };
+    Row {
+        run: Box::new(move |s: &mut Scene| {
+            s.good();
+            let running = hold_begin(s, Hold { write: 1, after, seconds: 120 });
+            let state = s.machine.state();
+            assert_eq!(state, if after { "planned" } else { "none" }, "held at another write");
+            if power {
+                s.power_cut();
+            } else {
+                // Who traces it would keep its end to itself for as long as it holds it up.
+                s.machine.exec("pkill -KILL -f '[n]qd-guard.* begin'; pkill -KILL -x strace");
+            }
+            let ended = running.end_within(Duration::from_secs(90));
+            let codes: &[i32] = if after { &[24, 30] } else { &[30, 43] };
+            assert!(codes.contains(&ended.code), "{}: {}", ended.code, ended.all());
+            Some(ended.code)
+        }),
+        ..row(name, fault, when, |_| None)
+    }
+}
+
+/// Has strace hold the `begin` that waits for the lock, which is let go then.
+fn hold_begin(s: &Scene, at: Hold) -> crate::harness::operator::Running {
+    s.machine.exec(HOLD_BEGIN);
+    let running = s.start(&["--contact-timeout", "60s"]);
+    on_machine(&s.machine, "one that would begin", "pgrep -f '[n]qd-guard.* begin'");
+    let strace = at.inject();
+    s.machine.exec(&format!(
+        "set -e; pid=$(pgrep -o -f '[n]qd-guard.* begin')
+# Now and then it does not get hold of it at once.
+until grep -q '^TracerPid:.[1-9]' /proc/$pid/status; do
+  [ -e /proc/$pid/status ] || {{ cat /run/strace.log >&2; exit 1; }}
+  pgrep -x strace > /dev/null || setsid strace {strace} -p $pid >> /run/strace.log 2>&1 < /dev/null &
+  sleep 0.2
+done
+systemctl stop holder"
+    ));
+    on_machine(
+        &s.machine,
+        "`begin` held at the journal",
+        r#"pid=$(pgrep -o -f '[n]qd-guard.* begin'); [ -n "$pid" ] || exit 1
+for n in 1 2 3 4 5 6; do grep -q '^State:.*tracing stop' /proc/$pid/status || exit 1; sleep 0.05; done"#,
+    );
+    running
 }
