@@ -111,8 +111,12 @@ fn hold_begin(s: &Scene, at: Hold) -> crate::harness::operator::Running {
     let strace = at.inject();
     s.machine.exec(&format!(
         "set -e; pid=$(pgrep -o -f '[n]qd-guard.* begin')
-setsid strace {strace} -p $pid > /run/strace.log 2>&1 < /dev/null &
-until grep -q '^TracerPid:.[1-9]' /proc/$pid/status; do sleep 0.05; [ -e /proc/$pid/status ]; done
+# Now and then it does not get hold of it at once.
+until grep -q '^TracerPid:.[1-9]' /proc/$pid/status; do
+  [ -e /proc/$pid/status ] || {{ cat /run/strace.log >&2; exit 1; }}
+  pgrep -x strace > /dev/null || setsid strace {strace} -p $pid >> /run/strace.log 2>&1 < /dev/null &
+  sleep 0.2
+done
 systemctl stop holder"
     ));
     on_machine(
