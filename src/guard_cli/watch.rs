@@ -62,7 +62,8 @@ pub(super) fn stream(id: &TxId) -> Result<Exit, Failure> {
                 return Ok(true);
             }
             looked = clock::start();
-            Ok(read_journal()?.is_some_and(|r| r.id == *id && !r.ended()) && !is_silent(id)?)
+            let running = read_journal()?.filter(|r| r.id == *id && !r.ended());
+            running.map_or(Ok(false), |record| is_silent(&record).map(|silent| !silent))
         };
         let print = |line: &str| {
             told |= line.contains(r#""event":"outcome""#);
@@ -90,9 +91,14 @@ fn in_this_boot(id: &TxId) -> Result<bool, Failure> {
     Ok(read_journal()?.is_some_and(|r| r.id == *id && r.boot_id == boot_id))
 }
 
-fn is_silent(id: &TxId) -> Result<bool, Fault> {
+/// Whether no news can come any more. A guard that never gave a sign was never started, once its time for that is over:
+/// whoever attaches again then has the transaction finished.
+fn is_silent(record: &Record) -> Result<bool, Fault> {
     let now = clock::boot_now();
-    Ok(Heartbeat::of(id).read()?.is_some_and(|t| now.since(t) > SILENT))
+    match Heartbeat::of(&record.id).read()? {
+        Some(last) => Ok(now.since(last) > SILENT),
+        None => may_be_starting(record).map(|starting| !starting),
+    }
 }
 
 /// Finishes a transaction that nobody else will: its guard is dead, and no dead man's timer runs (DESIGN rule 15).

@@ -63,7 +63,12 @@ pub fn follow(
     let mut reader = loop {
         match File::options().read(true).custom_flags(files::no_follow()).open(&path) {
             Ok(file) => break BufReader::new(file),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && go_on()? => clock::sleep(LOOK),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                if !go_on()? {
+                    return Ok(());
+                }
+                clock::sleep(LOOK);
+            }
             Err(e) => return Err(Fault::new(what, e)),
         }
     };
