@@ -20,7 +20,7 @@ impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
         let (name, target) = self.one.meet(app)?;
         let facts = target.gather(Purpose::Status)?;
-        let (text, exit) = doctor_text::examine(name.as_str(), &target.login(), &facts);
+        let (text, exit) = doctor_text::examine(&self.one.words(&name), &target.login(), &facts);
         app.reporter.print(&text);
         Ok(exit)
     }

@@ -101,6 +101,17 @@ impl Place {
         }
     }
 
+    /// These flags as somebody would type them, each with a blank before it.
+    fn words(&self) -> String {
+        let place = match (&self.target_host, self.local) {
+            (Some(address), _) => format!(" --target-host {address}"),
+            (None, true) => " --local".to_owned(),
+            (None, false) => String::new(),
+        };
+        let escalate = self.escalate.map_or_else(String::new, |e| format!(" --escalate {}", e.word()));
+        format!("{place}{escalate}")
+    }
+
     /// How to become root; a password only makes sense for sudo.
     pub fn escalate(&self) -> Option<Escalate> {
         self.escalate.or(self.ask_sudo_password.then_some(Escalate::Sudo))
@@ -117,6 +128,11 @@ pub struct OneHost {
 }
 
 impl OneHost {
+    /// The words by which a command finds the same machine.
+    pub fn words(&self, name: &HostName) -> String {
+        format!("{name}{}", self.place.words())
+    }
+
     /// Finds and reaches it.
     pub fn meet(&self, app: &App) -> Result<(HostName, Box<dyn Target>), Failure> {
         app.ask_password(self.place.ask_sudo_password)?;

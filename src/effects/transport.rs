@@ -115,7 +115,10 @@ impl Transport {
     pub fn login(&self) -> String {
         let there = match &self.place {
             Place::Here => String::new(),
-            Place::There { address, .. } => format!("ssh {} ", address.destination()),
+            Place::There { address, .. } => {
+                let port = address.port.map_or_else(String::new, |p| format!("-p {p} "));
+                format!("ssh {port}{} ", address.destination())
+            }
         };
         let escalate = if self.escalate == Escalate::No { "" } else { self.escalate.word() };
         format!("{there}{escalate}").trim_end().to_owned()

@@ -12,7 +12,8 @@ struct Finding {
     commands: Vec<String>,
 }
 
-/// Examines a machine. `host` is how `nqd` calls it, `login` what logs in there as root (`ssh root@web`).
+/// Examines a machine. `host` is the words by which `nqd` finds it (`web`, `web --target-host root@10.0.0.2`), `login`
+/// what logs in there as root (`ssh root@web`).
 pub fn examine(host: &str, login: &str, facts: &TargetFacts) -> (String, Exit) {
     let record = facts.status.as_ref().and_then(|s| s.record.as_ref());
     let alive = facts.status.as_ref().is_some_and(|s| s.alive);
@@ -25,14 +26,18 @@ pub fn examine(host: &str, login: &str, facts: &TargetFacts) -> (String, Exit) {
         (None, None, None) => Exit::Ok,
         _ => Exit::Refused,
     };
-    let findings: Vec<Finding> = held.into_iter().chain(unfinished).chain(diverged).collect();
+    let superseded = record.filter(|r| r.state == State::Superseded && diverged.is_none());
+    let superseded = superseded.map(|r| superseded_by(host, r, facts));
+    let findings: Vec<Finding> =
+        held.into_iter().chain(unfinished).chain(diverged).chain(superseded).collect();
+    let (name, _) = host.split_once(' ').unwrap_or((host, ""));
     if findings.is_empty() {
         let what = if alive { "a transaction is running" } else { "nothing needs a person" };
-        return (format!("{host}: {what}"), exit);
+        return (format!("{name}: {what}"), exit);
     }
     let mut text = Vec::new();
     for finding in findings {
-        text.push(format!("{host}: {}", printable(&finding.what, false)));
+        text.push(format!("{name}: {}", printable(&finding.what, false)));
         text.extend(finding.commands.iter().map(|c| format!("  {}", printable(c, false))));
     }
     (text.join("\n"), exit)
@@ -66,6 +71,15 @@ fn unfinished(host: &str, login: &str, record: &Record) -> Finding {
         what: format!("transaction {} is unfinished and its guard is dead. To finish it:", record.describe()),
         commands: vec![format!("{login} {} recover", record.guard.display()), format!("nqd status {host}")],
     }
+}
+
+/// Somebody else's switch was left alone; nobody has proved it.
+fn superseded_by(host: &str, record: &Record, facts: &TargetFacts) -> Finding {
+    let what = format!(
+        "transaction {} was superseded: somebody else switched. What runs was not proved. To prove and keep it:",
+        record.id
+    );
+    Finding { what, commands: vec![format!("nqd rollback {host} --to {}", facts.triple.running)] }
 }
 
 fn diverged(host: &str, facts: &TargetFacts) -> Option<Finding> {

@@ -255,3 +255,15 @@ fn a_banned_system_is_refused_before_it_is_copied() {
     settings.options.force = true;
     assert!(plan(&request(settings), &f).is_ok());
 }
+
+#[test]
+fn a_flakes_password_is_in_no_record() {
+    let words = |text: &str| {
+        let host = crate::nix::FlakeHost::parse(text, &crate::nix::FlakeRef::parse(".").unwrap()).unwrap();
+        source_words(&Source::Flake(host))
+    };
+    let said = words("git+https://me:hunter2@example.org/infra#web");
+    assert!(!said.contains("hunter2") && said.contains("example.org/infra"), "{said}");
+    assert!(!words("https://example.org/x.tar.gz?access_token=hunter2#web").contains("hunter2"));
+    assert_eq!(words("github:me/infra#web"), "github:me/infra#web");
+}

@@ -46,6 +46,15 @@ fn told(facts: &TargetFacts) -> (String, Exit) {
 }
 
 #[test]
+fn a_superseded_transaction_is_told_and_commands_reach_the_same_machine() {
+    let at = "web --target-host root@10.0.0.2 --escalate sudo";
+    let (text, exit) = examine(at, "ssh -p 22 root@10.0.0.2", &facts(Some(State::Superseded), false));
+    assert!(text.starts_with("web: transaction ") && text.contains("was superseded"), "{text}");
+    assert!(text.contains(&format!("nqd rollback {at} --to ")), "{text}");
+    assert_eq!(exit, Exit::Ok);
+}
+
+#[test]
 fn a_well_machine_needs_nobody() {
     for (state, alive, words) in [
         (None, false, "nothing needs a person"),
