@@ -20,7 +20,7 @@ use crate::model::text::printable;
 pub(super) const GUARD_PROPERTIES: [&str; 4] =
     ["Type=exec", "OOMScoreAdjust=-900", "KillMode=control-group", "TimeoutStopSec=5"];
 /// A guard that has given no sign of life for so long is dead.
-const DEAD: Duration = Duration::from_secs(15);
+pub(super) const DEAD: Duration = Duration::from_secs(15);
 /// Time to get the lock from a process that is about to end.
 const LOCK: Duration = Duration::from_secs(10);
 
@@ -79,14 +79,21 @@ pub(super) fn kill_owners(systemd: &Systemd, id: &TxId) -> Result<(), Failure> {
 pub(super) fn recover() -> Result<Exit, Failure> {
     must_be_root()?;
     let Some(record) = read_journal()?.filter(|r| !r.ended()) else { return Ok(Exit::Ok) };
-    let lock = Lock::try_take(&layout::state("lock")).map_err(|e| internal("taking the lock", e))?;
-    let at_work = if lock.is_some() { may_be_starting(&record)? } else { is_well(&record)? };
-    drop(lock);
-    if at_work {
-        println!("transaction {} has a guard that is at work", printable(&record.describe(), false));
-        return Ok(Exit::Ok);
+    let waited = clock::start();
+    loop {
+        let lock = Lock::try_take(&layout::state("lock")).map_err(|e| internal("taking the lock", e))?;
+        let free = lock.is_some();
+        drop(lock);
+        if if free { may_be_starting(&record)? } else { is_well(&record)? } {
+            println!("transaction {} has a guard that is at work", printable(&record.describe(), false));
+            return Ok(Exit::Ok);
+        }
+        // Whoever holds it may have just been started, and give its first sign in a moment.
+        if free || waited.elapsed() >= LOCK {
+            return take_over();
+        }
+        clock::sleep(Duration::from_millis(50));
     }
-    take_over()
 }
 
 fn take_over() -> Result<Exit, Failure> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::begin::{may_be_starting, recover_first};
-use super::run::{gives_sign, kill_owners};
+use super::run::{DEAD, gives_sign, kill_owners};
 use super::{internal, must_be_root, say, say_line};
 use crate::effects::files::Lock;
 use crate::effects::machine::Fault;
@@ -113,25 +113,42 @@ fn recover_if_dead() -> Result<(), Failure> {
     if !timers.is_empty() {
         return Ok(());
     }
-    if has_owner(&record)? {
-        return Ok(());
+    match owner(&record)? {
+        Owner::Lives => return Ok(()),
+        Owner::Hangs => kill_owners(&systemd, &record.id)?,
+        // Somebody else may be about to recover it, as we are: whoever comes second leaves it to the first.
+        Owner::Nobody => {}
     }
-    kill_owners(&systemd, &record.id)?;
     let guard = env::current_exe().map_err(|e| internal("finding this program", e))?;
     recover_first(&Runner::default(), &guard, &record.id, &record.previous)
 }
 
-/// Whether a guard lives that owns an unfinished transaction: it holds the lock for as long as it lives. One that
-/// recovers from another boot is waited for; it has no followers, and soon comes to an end.
-fn has_owner(record: &Record) -> Result<bool, Failure> {
+/// Who holds the lock of an unfinished transaction; its guard does for as long as it lives.
+enum Owner {
+    Nobody,
+    Lives,
+    Hangs,
+}
+
+/// A guard that recovers from another boot is waited for: it has no followers, and soon comes to an end. One that gives
+/// no sign may have just been started.
+fn owner(record: &Record) -> Result<Owner, Failure> {
     let boot_id = system_files::boot_id().map_err(|e| internal("reading the boot id", e))?;
+    let watched = clock::start();
     loop {
         let lock = Lock::try_take(&layout::state("lock")).map_err(|e| internal("taking the lock", e))?;
-        let lives = lock.is_none() && gives_sign(&record.id)?;
-        drop(lock);
-        let recovers = read_journal()?.is_some_and(|r| r.id == record.id && r.boot_id != boot_id);
-        if !lives || !recovers {
-            return Ok(lives);
+        if lock.is_some() {
+            return Ok(Owner::Nobody);
+        }
+        let Some(now) = read_journal()?.filter(|r| r.id == record.id && !r.ended()) else {
+            return Ok(Owner::Lives);
+        };
+        if gives_sign(&record.id)? {
+            if now.boot_id == boot_id {
+                return Ok(Owner::Lives);
+            }
+        } else if watched.elapsed() > DEAD {
+            return Ok(Owner::Hangs);
         }
         clock::sleep(LOOK);
     }
