@@ -14,6 +14,7 @@ use crate::closure::system::SystemReading;
 use crate::deploy::facts::Evaluation;
 use crate::deploy::gather::staged;
 use crate::effects::closures::{self, Deriving, Read};
+use crate::effects::files;
 use crate::effects::gather::Purpose;
 use crate::effects::nix::{BuildOn, Nix};
 use crate::effects::nix_cli::NixCli;
@@ -22,7 +23,6 @@ use crate::effects::runner::Runner;
 use crate::effects::store_db::StoreDb;
 use crate::effects::system_tree::{self, LocalTree};
 use crate::effects::target::Target;
-use crate::effects::{files, terminal};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::nix::{FlakeHost, FlakeRef};
@@ -154,7 +154,7 @@ impl Sides {
     }
 
     fn reach(&self, word: &str, app: &App) -> Result<Found, Failure> {
-        app.ask_password(self.place.ask_sudo_password && terminal::is_there())?;
+        app.ask_password(self.place.ask_sudo_password)?;
         let (name, place, escalate) = app.find(Some(word), &self.place).map_err(usage)?;
         let target = app.reach(&name, &place, escalate).map_err(|failure| match failure.exit {
             // A mistyped name of something else ends here too.

@@ -37,6 +37,23 @@ impl Scene {
         self.operator.nqd(args)
     }
 
+    /// What `nqd` says where the database is to be read by one command of Nix only: whoever may not read it asks the
+    /// daemon. Here the file is only not where it should be.
+    pub fn nqd_without_database(&self, command: &str, args: &[&str]) -> String {
+        let program = format!(
+            "#!/bin/sh\\nnix=/nix/var/nix/db\\nmv $nix/hidden $nix/db.sqlite\\n/usr/bin/{command} \"$@\"; s=$?\\nmv $nix/db.sqlite $nix/hidden\\nexit $s\\n"
+        );
+        let path = format!("{}/bin:{}", self.operator.flake().display(), self.operator.path());
+        self.sh(&format!(
+            "mkdir bin; printf '{program}' > bin/{command}; chmod +x bin/{command}
+            mv /nix/var/nix/db/db.sqlite /nix/var/nix/db/hidden
+            PATH={path} {} {}
+            mv /nix/var/nix/db/hidden /nix/var/nix/db/db.sqlite",
+            env!("CARGO_BIN_EXE_nqd"),
+            args.join(" ")
+        ))
+    }
+
     /// Runs something where the store is.
     pub fn sh(&self, script: &str) -> String {
         let out = self.operator.command("/bin/sh", &["-euc", script]).output().unwrap();
