@@ -14,6 +14,8 @@ mod disks;
 #[path = "faults/garbage.rs"]
 mod garbage;
 mod harness;
+#[path = "faults/holds.rs"]
+mod holds;
 #[path = "faults/kills.rs"]
 mod kills;
 #[path = "faults/links.rs"]
@@ -28,6 +30,8 @@ mod promise;
 mod records;
 #[path = "faults/recoveries.rs"]
 mod recoveries;
+#[path = "faults/recovering.rs"]
+mod recovering;
 #[path = "faults/refusals.rs"]
 mod refusals;
 #[path = "faults/rollbacks.rs"]
@@ -125,6 +129,7 @@ fn main() {
         memory::rows(),
         strikes::rows(),
         kills::rows(),
+        recovering::rows(),
     ];
     let rows: Vec<Row> = rows.into_iter().flatten().filter(|r| all || r.quick).collect();
     let lines: Arc<Mutex<Vec<(usize, Line)>>> = Arc::default();

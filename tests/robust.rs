@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nqd::deploy::Plan;
-use nqd::effects::gather::{read_described, read_gathered};
+use nqd::effects::gather::{missing_script, read_described, read_gathered};
+use nqd::effects::layout;
 use nqd::effects::machine::Snapshot;
+use nqd::effects::runner::{Cmd, Runner};
 use nqd::effects::slots::Slots;
 use nqd::effects::system_files::BootRecord;
 use nqd::effects::this_machine::Request;
@@ -80,6 +83,11 @@ fn read(name: &str, text: &str) -> Result<(), String> {
             });
             Ok(())
         }
+        "copies" => {
+            let mut lines = text.lines();
+            BootId::parse(lines.next().unwrap_or_default()).map_err(|e| e.to_string())?;
+            lines.try_for_each(|l| StorePath::parse(l).map(drop).map_err(|e| e.to_string()))
+        }
         other => panic!("nobody knows how to read {other}"),
     }
 }
@@ -114,6 +122,30 @@ fn a_journal_of_this_version_holds_both_its_last_records() {
     // Where the slots begin, and that they are written in turn, is the format too.
     bytes[200] ^= 1;
     assert_eq!(state(&bytes), State::RollingBack);
+}
+
+/// The note is read by a script, with whatever Nix the target has: here one to which every path is valid and torn.
+#[test]
+fn a_note_of_a_copy_that_a_power_cut_ended_is_acted_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let [copies, bin, asked] = ["copies", "bin", "asked"].map(|n| dir.path().join(n));
+    fs::create_dir(&copies).unwrap();
+    fs::create_dir(&bin).unwrap();
+    fs::write(copies.join("20261122-060301-a1b2c3"), seed("copies")).unwrap();
+    let nix = format!("#!/bin/sh\necho \"$@\" >> {}\n[ \"$1\" != --verify-path ]\n", asked.display());
+    fs::write(bin.join("nix-store"), nix).unwrap();
+    fs::set_permissions(bin.join("nix-store"), PermissionsExt::from_mode(0o755)).unwrap();
+    let paths: Vec<_> = seed("copies").lines().skip(1).map(|l| StorePath::parse(l).unwrap()).collect();
+    let script = missing_script(&paths)
+        .replace(layout::COPIES, copies.to_str().unwrap())
+        .replace(layout::ROOTS, dir.path().to_str().unwrap());
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let run = Cmd::new("/bin/sh").arg("-s").env("PATH", &path).stdin(script);
+    Runner::default().run(&run).unwrap();
+    let asked = fs::read_to_string(asked).unwrap();
+    let [system, web] = [paths[0].as_str(), paths[1].as_str()];
+    assert!(asked.contains(&format!("--verify-path {web}\n--delete {system} {web}\n")), "{asked}");
+    assert!(fs::read_dir(copies).unwrap().next().is_none(), "the note is still there");
 }
 
 #[test]

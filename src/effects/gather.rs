@@ -73,19 +73,21 @@ pub enum Purpose {
 
 /// The script that gathers everything about a target.
 pub fn gather_script(purpose: Purpose) -> String {
-    let (as_is, closure) = match purpose {
-        Purpose::Plan => (" --as-is", CLOSURE.replace("SYSTEM", layout::RUNNING)),
-        Purpose::Status => ("", String::new()),
+    let (as_is, closure, gone) = match purpose {
+        // The deployment brings a guard, which reads the journal first.
+        Purpose::Plan => (" --as-is", CLOSURE.replace("SYSTEM", layout::RUNNING), ":".to_owned()),
+        Purpose::Status => ("", String::new(), format!("say status {}", guard_is_gone())),
     };
     let dirs = layout::BOOT_DIRS.join(" ");
     let (running, booted, profile, profiles) =
         (layout::RUNNING, layout::BOOTED, layout::PROFILE, layout::PROFILES);
     let (vars, vendor, guard) = (layout::EFI_VARS, layout::LOADER_VENDOR, layout::GUARD);
-    let boot_record = layout::state("boot.json").display().to_string();
+    let [boot_record, journal] =
+        ["boot.json", "journal"].map(|name| layout::state(name).display().to_string());
     format!(
         r#"{FUNCTIONS}{describe}say uid "$(id -u)"
 [ "$(id -u)" = 0 ] || {{ say end yes; exit 0; }}
-[ -x {guard} ] && say status "$({guard} status{as_is})"
+if [ -x {guard} ]; then say status "$({guard} status{as_is})"; elif [ -e {journal} ]; then {gone}; fi
 text host /proc/sys/kernel/hostname
 text boot-id /proc/sys/kernel/random/boot_id
 describe running {running}
@@ -127,6 +129,14 @@ say end yes
         closure = CLOSURE.replace("SYSTEM", &quote(system.as_str())),
         system = quote(system.as_str())
     )
+}
+
+/// What is answered, as a word of a script, where there is a journal and nobody who can read it.
+pub fn guard_is_gone() -> String {
+    let what = format!("there is a journal of transactions, and {} cannot be run", layout::GUARD);
+    let hint = "somebody has removed it: nqd deploy brings another guard, which finishes what is unfinished";
+    let reply = Reply::Refused(Failure::refused(what).hint(hint));
+    quote(&serde_json::to_string(&reply).unwrap_or_default())
 }
 
 fn lines_of(paths: &[StorePath]) -> String {

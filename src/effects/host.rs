@@ -201,11 +201,16 @@ impl Target for Host {
     }
 }
 
-/// A line of shell that ends kindly where there never was a transaction.
+/// A line of shell that ends kindly where there never was a transaction, and refuses where one can only be seen to have
+/// been.
 fn there_is_a_guard() -> String {
     let none = Reply::Following(None);
-    let none = serde_json::to_string(&none).unwrap_or_default();
-    format!("[ -x {} ] || {{ printf '%s\\n' {}; exit 0; }}", layout::GUARD, quote(&none))
+    let none = quote(&serde_json::to_string(&none).unwrap_or_default());
+    let (guard, journal, gone) = (layout::GUARD, layout::state("journal"), gather::guard_is_gone());
+    let journal = journal.display();
+    format!(
+        "[ -x {guard} ] || {{ [ ! -e {journal} ] || {{ printf '%s\\n' {gone}; exit 30; }}; printf '%s\\n' {none}; exit 0; }}"
+    )
 }
 
 fn text_of(out: &Output) -> Result<String, Failure> {

@@ -64,6 +64,9 @@ pub fn recovery_unit(id: &TxId, by: u32) -> String {
     format!("nqd-transaction-{id}-recovery-{by}.service")
 }
 
+/// The systemd unit, of the system's own, that finishes at boot what the machine went down in (DESIGN rule 15).
+pub const BOOT_UNIT: &str = "nqd-recover.service";
+
 /// The systemd unit, without suffix, of the dead man's timer.
 pub fn dead_man_unit(id: &TxId) -> String {
     format!("nqd-deadman-{id}")

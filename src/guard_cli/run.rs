@@ -68,9 +68,11 @@ pub(super) fn tick(id: &TxId) -> Result<Exit, Failure> {
 
 /// Kills whatever owns a transaction and gives no sign of life.
 pub(super) fn kill_owners(systemd: &Systemd, id: &TxId) -> Result<(), Failure> {
-    let owners = systemd.matching(&format!("nqd-transaction-{id}*.service"));
-    for unit in owners.map_err(|e| internal("looking for the guard", e))? {
-        systemd.kill(&unit).map_err(|e| internal("killing the guard", e))?;
+    for pattern in [&*format!("nqd-transaction-{id}*.service"), layout::BOOT_UNIT] {
+        let owners = systemd.matching(pattern).map_err(|e| internal("looking for the guard", e))?;
+        for unit in owners {
+            systemd.kill(&unit).map_err(|e| internal("killing the guard", e))?;
+        }
     }
     Ok(())
 }

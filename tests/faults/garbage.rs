@@ -1,6 +1,6 @@
 //! The garbage collector, when nothing but our own roots keeps what we need.
 
-use super::kills::{Hold, hold_run};
+use super::holds::{Hold, Whom, hold};
 use super::scene::{HOLD_BEGIN, Scene, on_machine, site};
 use super::{Row, row};
 
@@ -19,7 +19,7 @@ pub fn rows() -> Vec<Row> {
         .quick(),
         row("garbage-armed", "the garbage collector runs", "armed", |s| {
             s.good();
-            hold_run(s, Hold { write: 3, after: false, seconds: 6 });
+            hold(s, Whom::Runner, Hold { write: 3, after: false, seconds: 6 });
             let running = s.start(&[]);
             s.at("armed");
             collect(s);

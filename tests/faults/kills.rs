@@ -1,21 +1,27 @@
 //! The product of states: the guard is killed, or the power cut, just before and just after each write of the journal,
 //! on the way forward and on the way back. strace holds the shipped guard at exactly that system call.
 
-use std::time::Duration;
-
-use super::scene::{Scene, on_machine, site};
+use super::holds::{self, FOREVER, Hold, Whom, held, hold};
+use super::others::switch_by_hand;
+use super::scene::{Scene, site};
 use super::{Row, row};
 
 /// The journal's writes of a deployment that is committed, after the first one by `begin`.
 const FORWARD: [&str; 7] =
     ["baselined", "armed", "activating", "probing", "soaking", "committing", "committed"];
 /// Of others, those writes that differ: which, from which state, to which.
-const OTHERS: [(Ends, usize, &str, &str); 5] = [
+const OTHERS: [(Ends, usize, &str, &str); 11] = [
     (Ends::CheckFails, 5, "probing", "rolling-back"),
     (Ends::CheckFails, 6, "rolling-back", "rolled-back"),
     (Ends::BootFails, 7, "committing", "rolling-back"),
     (Ends::BootFails, 8, "rolling-back", "rolled-back"),
     (Ends::WantedFails, 7, "committing", "committed-degraded"),
+    (Ends::SwitchFails, 4, "activating", "rolling-back"),
+    (Ends::SwitchFails, 5, "rolling-back", "rolled-back"),
+    (Ends::SoakFails, 6, "soaking", "rolling-back"),
+    (Ends::SoakFails, 7, "rolling-back", "rolled-back"),
+    (Ends::RollbackFails, 6, "rolling-back", "held"),
+    (Ends::Foreign, 6, "soaking", "superseded"),
 ];
 
 /// What becomes of the candidate if nothing strikes.
@@ -25,38 +31,59 @@ enum Ends {
     CheckFails,
     BootFails,
     WantedFails,
+    SwitchFails,
+    SoakFails,
+    RollbackFails,
+    Foreign,
 }
 
 impl Ends {
     fn hosts(self) -> String {
         let port = "checks.port = { probe = { kind = \"tcp\"; host = \"localhost\"; port = 9; }; startDeadline = 1; level = \"wanted\"; };";
+        // It passes for some seconds.
+        let fresh = "onActivate = \"touch /run/fresh\"; checks.fresh = { probe = { kind = \"file\"; path = \"/run/fresh\"; maxAgeSeconds = 6; }; period = 0.3; };";
         match self {
-            Self::Well => site("2", "200", ""),
-            Self::CheckFails => site("2", "500", ""),
+            Self::Well | Self::Foreign => site("2", "200", ""),
+            Self::CheckFails | Self::RollbackFails => site("2", "500", ""),
             Self::BootFails => site("2", "200", "onBoot = \"return 1\";"),
             Self::WantedFails => site("2", "200", port),
+            Self::SwitchFails => site("2", "200", "onActivate = \"return 1\";"),
+            Self::SoakFails => site("2", "200", fresh),
         }
     }
-}
 
-/// A system call at the journal that is held up.
-#[derive(Clone, Copy)]
-pub struct Hold {
-    /// Which write of the guard, from 1.
-    pub write: usize,
-    /// Once it is durable, not before it.
-    pub after: bool,
-    pub seconds: u32,
-}
+    fn prepare(self, s: &mut Scene) {
+        if self == Self::RollbackFails {
+            s.from(&site("1d", "200", "onSwitch = \"[ ! -e /run/fail ] || exit 1\";"));
+            s.machine.exec("touch /run/fail");
+            s.may_end("held");
+        }
+        if self == Self::Foreign {
+            s.may_end("superseded");
+        }
+        s.candidate(&self.hosts());
+    }
 
-impl Hold {
-    /// What strace is told.
-    pub fn inject(self) -> String {
-        let Self { write, after, seconds } = self;
-        let call = if after { "fdatasync:delay_exit" } else { "pwrite64:delay_enter" };
-        format!(
-            "-f -qq -o /run/held -e trace=pwrite64,fdatasync -P /nix/var/nqd/journal -e inject={call}={seconds}000000:when={write}"
-        )
+    fn soak(self) -> &'static str {
+        if matches!(self, Self::SoakFails | Self::Foreign) { "30s" } else { "1s" }
+    }
+
+    /// What somebody does while it runs.
+    fn meanwhile(self, s: &mut Scene) {
+        if self == Self::Foreign {
+            s.at("soaking");
+            switch_by_hand(s);
+        }
+    }
+
+    /// Two ways may lead into one state.
+    fn name(self) -> &'static str {
+        match self {
+            Self::BootFails => "-installing",
+            Self::SwitchFails => "-switching",
+            Self::SoakFails => "-soaking",
+            _ => "",
+        }
     }
 }
 
@@ -90,9 +117,9 @@ pub fn rows() -> Vec<Row> {
 fn kill(k: Kill) -> Row {
     let what = if k.power { "power cut" } else { "kill -9 of the guard" };
     let when = if k.after { "after" } else { "before" };
-    let reached = if k.ends == Ends::BootFails { "-installing" } else { "" };
+    let reached = k.ends.name();
     let quick = k.power
-        && k.ends != Ends::BootFails
+        && matches!(k.ends, Ends::Well | Ends::CheckFails)
         && ((k.state == "committing" && k.after) || (k.state == "rolling-back" && !k.after));
     Row {
         quick,
@@ -106,43 +133,20 @@ fn kill(k: Kill) -> Row {
     }
 }
 
-/// Has strace hold the guard of the next transaction.
-pub fn hold_run(s: &Scene, at: Hold) {
-    let strace = at.inject();
-    // Drop-ins of units whose names begin so, those of whoever recovers too.
-    s.machine.exec(&format!(
-        r"mkdir -p /run/systemd/system/nqd-transaction-.service.d
-printf '[Service]\nExecStart=\nExecStart=/run/hold %%n\n' > /run/systemd/system/nqd-transaction-.service.d/hold.conf
-cat > /run/hold <<'END'
-#!/bin/sh
-id=${{1#nqd-transaction-}} id=${{id%.service}} guard=$(readlink -f /nix/var/nqd/guard)
-case $id in *-recovery-*) exec $guard recover ;; esac
-exec strace {strace} $guard run $id
-END
-chmod +x /run/hold; systemctl daemon-reload"
-    ));
-}
-
-/// Whether the guard is held: one of its threads has not left its stop for a while.
-const HELD: &str = r#"pid=$(pgrep -f 'nqd-guard.* [r]un ' | tail -n 1); [ -n "$pid" ] || exit 1
-for n in 1 2 3 4 5 6; do
-  grep -q '^State:.*tracing stop' /proc/$pid/status || exit 1
-  sleep 0.05
-done"#;
-
 fn strike(s: &mut Scene, k: Kill) -> i32 {
-    s.candidate(&k.ends.hosts());
-    hold_run(s, Hold { write: k.write, after: k.after, seconds: 120 });
-    let running = s.start(&["--soak", "1s", "--contact-timeout", "90s"]);
-    on_machine(&s.machine, "the guard held at its journal", HELD);
+    k.ends.prepare(s);
+    hold(s, Whom::Runner, Hold { write: k.write, after: k.after, seconds: FOREVER });
+    let running = s.start(&["--soak", k.ends.soak(), "--contact-timeout", "90s"]);
+    k.ends.meanwhile(s);
+    held(s, "the guard held at its journal", "nqd-guard.* [r]un ");
     assert_eq!(s.machine.state(), if k.after { k.state } else { k.from }, "held at another write");
-    if k.power {
-        s.power_cut();
-    } else {
-        s.machine.exec("rm -r /run/systemd/system/nqd-transaction-.service.d; systemctl daemon-reload; systemctl kill --signal=KILL --kill-whom=all 'nqd-transaction-*.service'");
+    if k.power && k.after && matches!(k.state, "held" | "superseded") {
+        s.reboots_afterwards();
     }
-    std::thread::sleep(Duration::from_millis(200));
-    running.end().expect(expected(k), &[]).code
+    holds::strike(s, Whom::Runner, k.power);
+    let code = running.end().expect(expected(k), &[]).code;
+    s.machine.exec("rm -f /run/fail");
+    code
 }
 
 /// The end that the state calls for (DESIGN rule 15).
@@ -150,6 +154,10 @@ fn expected(k: Kill) -> i32 {
     match (k.state, k.after, k.power) {
         ("committing", true, false) | ("committed", ..) => 0,
         ("committed-degraded", ..) => 10,
+        ("held", true, _) | ("held", false, false) => 21,
+        // What kept the previous system from coming back is gone with the boot.
+        ("held", false, true) => 20,
+        ("superseded", true, _) | ("superseded", false, false) => 23,
         ("rolling-back", true, true) | ("rolled-back", ..) => 20,
         (_, _, true) => 24,
         // Before `activating` is written nothing has begun.

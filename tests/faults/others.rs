@@ -6,7 +6,7 @@ use super::scene::{HOLD_BEGIN, Scene, on_machine, site};
 use super::{Row, row};
 
 /// A foreign switch: another system is activated by hand.
-fn switch_by_hand(s: &mut Scene) {
+pub fn switch_by_hand(s: &mut Scene) {
     let there = s.system().to_owned();
     s.operator.hosts(&site("7", "200", ""));
     let foreign = s.operator.build("web");

@@ -34,6 +34,10 @@ pub struct Scene {
     pub(super) boots_unknown: bool,
     /// The fault begins on a machine whose three systems differ already.
     pub(super) diverged: bool,
+    /// The machine went down once more after the transaction had ended.
+    pub(super) rebooted: bool,
+    /// The candidate was activated as one of its specialisations, and the machine boots it without.
+    pub(super) plain: bool,
     /// A required check that the fault has failing before, so that it does not gate.
     pub(super) failed_before: Option<&'static str>,
     /// The machine's last transaction before the last deployment.
@@ -118,6 +122,8 @@ impl Scene {
             begins_nothing: false,
             boots_unknown: false,
             diverged: false,
+            rebooted: false,
+            plain: false,
             failed_before: None,
             before: RefCell::new(None),
         }
@@ -179,6 +185,16 @@ impl Scene {
     /// This required check fails from the beginning.
     pub fn failed_before(&mut self, check: &'static str) {
         self.failed_before = Some(check);
+    }
+
+    /// The machine goes down after the transaction has ended: what was written down of it may not be so any more.
+    pub fn reboots_afterwards(&mut self) {
+        self.rebooted = true;
+    }
+
+    /// The machine goes down after a specialisation was activated: what boots is the candidate as such.
+    pub fn comes_back_without_its_specialisation(&mut self) {
+        self.plain = true;
     }
 
     /// The fault hides from the guard what boots.

@@ -8,6 +8,12 @@ use super::{Row, row};
 const HOLD_LOCK: &str =
     "exec 9< /run/nixos/switch-to-configuration.lock && flock 9 && touch /tmp/held && exec sleep 600";
 
+/// What others may write or read of all that the guard keeps, but for its place, its link, and links as such.
+const OPEN_TO_OTHERS: &str = "find /nix/var/nqd /run/nqd ! -type l -perm /022
+find /nix/var/nqd /run/nqd -type f -perm /004
+find /nix/var/nqd /run/nqd -mindepth 1 -type d -perm /007
+find /nix/var/nqd /run/nqd ! -user root";
+
 pub fn rows() -> Vec<Row> {
     vec![
         row(
@@ -39,6 +45,9 @@ pub fn rows() -> Vec<Row> {
             s.at("soaking");
             let (id, _) = id_and_token(s);
             refused(s, &planting(&id));
+            // Nothing of the transaction is anybody else's to write, or to read but for what is made for that.
+            let open = s.machine.exec(OPEN_TO_OTHERS);
+            assert_eq!(open, "", "open to others");
             Some(running.end().expect(0, &["committed"]).code)
         }),
         row("stranger-locks", "a user without root holds the lock of switch scripts", "soaking", |s| {

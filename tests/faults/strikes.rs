@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::kills::Hold;
+use super::holds::{FOREVER, Hold, Whom, held, hold, strike};
 use super::scene::{HOLD_BEGIN, Scene, on_machine, site};
 use super::{Row, row};
 
 /// A boot loader that is slow, the first time.
-const SLOW_BOOT: &str = "onBoot = \"[ -e /booting ] || { touch /booting; sync /booting; sleep 30; }\";";
+pub const SLOW_BOOT: &str = "onBoot = \"[ -e /booting ] || { touch /booting; sync /booting; sleep 60; }\";";
 
 pub fn rows() -> Vec<Row> {
     vec![
@@ -65,10 +65,42 @@ pub fn rows() -> Vec<Row> {
                 Some(running.end().expect(24, &["interrupted"]).code)
             },
         ),
+        row(
+            "power-cut-specialisation",
+            "power cut once the boot loader is installed, with --specialisation",
+            "committing",
+            |s| {
+                let dark = "specialisations.dark = nixos { name = \"web\"; version = \"2-dark\"; };";
+                s.candidate(&site("2", "200", dark));
+                s.comes_back_without_its_specialisation();
+                hold(s, Whom::Runner, Hold { write: 7, after: false, seconds: FOREVER });
+                let flags = ["--soak", "0", "--specialisation", "dark", "--contact-timeout", "60s"];
+                let running = s.start(&flags);
+                held(s, "the guard held at its journal", "nqd-guard.* [r]un ");
+                assert_eq!(s.machine.state(), "committing");
+                strike(s, Whom::Runner, true);
+                Some(running.end().expect(0, &["committed"]).code)
+            },
+        ),
+        row("guard-removed", "somebody removes the guard of a transaction that runs", "soaking", |s| {
+            s.good();
+            let running = s.start(&["--soak", "60s"]);
+            s.at("soaking");
+            s.machine.exec("rm /nix/var/nqd/guard");
+            running.kill();
+            kill_guard(s);
+            // Nobody who looks takes the journal for none. The dead man's timer has the guard's own name.
+            let refused = &["there is a journal", "nqd deploy brings another guard"];
+            for command in ["status", "doctor", "history", "follow", "cancel", "unban"] {
+                s.operator.on(&s.machine, &[command]).expect(30, refused);
+            }
+            on_machine(&s.machine, "the end", "grep -q rolled-back /nix/var/nqd/history.jsonl");
+            s.ends(&["--soak", "0"], 0, &["committed"])
+        }),
     ]
 }
 
-fn kill_guard(s: &Scene) {
+pub fn kill_guard(s: &Scene) {
     s.machine.exec("systemctl kill --signal=KILL --kill-whom=all 'nqd-transaction-*.service'");
 }
 
@@ -83,7 +115,7 @@ fn begin(name: &str, fault: &str, after: bool, power: bool) -> Row {
     Row {
         run: Box::new(move |s: &mut Scene| {
             s.good();
-            let running = hold_begin(s, Hold { write: 1, after, seconds: 120 });
+            let running = hold_begin(s, Hold { write: 1, after, seconds: FOREVER });
             let state = s.machine.state();
             assert_eq!(state, if after { "planned" } else { "none" }, "held at another write");
             if power {
@@ -118,12 +150,7 @@ done; exit 1"
         let running = s.start(&["--contact-timeout", "60s"]);
         on_machine(&s.machine, "one that would begin", "pgrep -f '[n]qd-guard.* begin'");
         if s.machine.try_exec(&attach).status.success() {
-            on_machine(
-                &s.machine,
-                "`begin` held at the journal",
-                r#"pid=$(pgrep -o -f '[n]qd-guard.* begin'); [ -n "$pid" ] || exit 1
-for n in 1 2 3 4 5 6; do grep -q '^State:.*tracing stop' /proc/$pid/status || exit 1; sleep 0.05; done"#,
-            );
+            held(s, "`begin` held at the journal", "[n]qd-guard.* begin");
             return running;
         }
         running.kill();
