@@ -154,11 +154,10 @@ fn expected(k: Kill) -> i32 {
     match (k.state, k.after, k.power) {
         ("committing", true, false) | ("committed", ..) => 0,
         ("committed-degraded", ..) => 10,
-        ("held", true, _) | ("held", false, false) => 21,
-        // What kept the previous system from coming back is gone with the boot.
-        ("held", false, true) => 20,
         ("superseded", true, _) | ("superseded", false, false) => 23,
-        ("rolling-back", true, true) | ("rolled-back", ..) => 20,
+        // With the boot, what kept the previous system from coming back is gone.
+        ("held", false, true) | ("rolling-back", true, true) | ("rolled-back", ..) => 20,
+        ("held", ..) => 21,
         (_, _, true) => 24,
         // Before `activating` is written nothing has begun.
         ("baselined" | "armed", ..) | ("activating", false, _) => 30,

@@ -21,13 +21,13 @@ enum First {
 struct Write {
     whom: Whom,
     first: First,
-    write: usize,
+    number: usize,
     from: &'static str,
     state: &'static str,
 }
 
-const fn write(whom: Whom, first: First, write: usize, from: &'static str, state: &'static str) -> Write {
-    Write { whom, first, write, from, state }
+const fn write(whom: Whom, first: First, number: usize, from: &'static str, state: &'static str) -> Write {
+    Write { whom, first, number, from, state }
 }
 
 const WRITES: [Write; 7] = [
@@ -108,7 +108,7 @@ fn first(s: &mut Scene, w: Write, after: bool) -> crate::harness::operator::Runn
         First::Committing => site("2", "200", SLOW_BOOT),
         First::RollingBack => site("2", "500", ""),
     });
-    hold(s, w.whom, Hold { write: w.write, after, seconds: FOREVER });
+    hold(s, w.whom, Hold { write: w.number, after, seconds: FOREVER });
     let soak = if w.first == First::Soaking { "90s" } else { "0" };
     let running = s.start(&["--soak", soak, "--contact-timeout", "120s"]);
     match w.first {
@@ -127,12 +127,11 @@ fn first(s: &mut Scene, w: Write, after: bool) -> crate::harness::operator::Runn
 /// The end that the state calls for, whoever writes it (DESIGN rule 15).
 fn expected(w: Write, after: bool, power: bool) -> i32 {
     match (w.whom, w.state, after, power) {
-        (Whom::Boot, "interrupted", ..) => 24,
-        // The boot loader is not installed yet, and then it is.
-        (_, "committing", _, true) => 24,
+        // The machine came back by itself and not by a rollback, or its boot loader was not installed yet.
+        (Whom::Boot, "interrupted", ..)
+        | (_, "committing", _, true)
+        | (Whom::Successor, "rolling-back", false, true) => 24,
         (_, "committing" | "committed", ..) => 0,
-        // The machine came back by itself, and not by a rollback.
-        (Whom::Successor, "rolling-back", false, true) => 24,
         _ => 20,
     }
 }
