@@ -6,9 +6,17 @@ use std::process::{Child, Command, Output, Stdio};
 
 use super::run::{run, sh, try_run};
 
-/// Starts one in the mount namespace of `holder`, where its disk is mounted.
+/// systemd's hierarchies: of cgroup v2 alone, or of v1 with a v2 beside it, which nspawn then goes by.
+const CGROUPS: &str = "for d in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do [ -w $d/cgroup.procs ] || continue;";
+
+/// Starts one in the mount namespace of `holder`, where its disk is mounted. It gets a cgroup of its own, below which its
+/// units' are: two machines that share them remove each other's, and a unit that starts just then fails (219).
 pub fn start(name: &str, holder: u32, root: &Path, log: File) -> Child {
-    Command::new("nsenter")
+    let own = format!(
+        "{CGROUPS} mkdir -p $d/nqd-{name} && echo $$ > $d/nqd-{name}/cgroup.procs || exit; done; exec \"$@\""
+    );
+    Command::new("/bin/sh")
+        .args(["-c", &own, "sh", "nsenter"])
         .args(["--target", &holder.to_string(), "--mount", "--", "systemd-nspawn"])
         .args(["--quiet", "--register=no", "--keep-unit", "--network-veth", "--link-journal=no"])
         .args(["--resolv-conf=off", "--timezone=off", "--console=pipe", "--notify-ready=yes"])
@@ -49,6 +57,8 @@ pub fn power_off(leader: u32) {
 /// What an nspawn that was killed leaves.
 pub fn clean_up(name: &str) {
     sh(&format!("rm -rf /run/systemd/nspawn/propagate/{name}"));
+    // What still has a process in it is used again by the next machine of this name.
+    sh(&format!("{CGROUPS} find $d/nqd-{name} -depth -type d -exec rmdir {{}} + 2> /dev/null || true; done"));
 }
 
 /// `EXT4_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: the file system takes nothing more, and nothing that is
