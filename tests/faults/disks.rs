@@ -52,7 +52,7 @@ pub fn rows() -> Vec<Row> {
             let filler = s.machine.fill_disk("/nix");
             let ended = running.end().expect(20, &["it could not be made the boot default"]);
             std::fs::remove_file(filler).unwrap();
-            s.machine.exec("rm /nix/filler-2");
+            s.machine.exec("rm -f /nix/filler-2");
             Some(ended.code)
         }),
         row("var-full", "no space on /var", "soaking", |s| {
