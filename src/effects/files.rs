@@ -49,7 +49,7 @@ fn read(path: &Path, limit: u64, options: &mut OpenOptions) -> io::Result<Option
         Err(e) => return Err(at(path)(e)),
     };
     // Most files are small: one call reads them, another sees their end.
-    let mut bytes = Vec::with_capacity(8 << 10);
+    let mut bytes = Vec::with_capacity(usize::try_from(limit.min(8 << 10)).unwrap_or_default());
     file.take(limit).read_to_end(&mut bytes).map_err(at(path))?;
     Ok(Some(bytes))
 }

@@ -57,7 +57,7 @@ impl Scene {
     /// What `nqd` says on a terminal of so many columns, with these variables set.
     pub fn on_terminal(&self, columns: usize, variables: &str, args: &str) -> String {
         let nqd = env!("CARGO_BIN_EXE_nqd");
-        let command = format!("stty cols {columns}; TERM=xterm {variables} {nqd} {args}");
+        let command = format!("stty rows 50 cols {columns}; TERM=xterm {variables} {nqd} {args}");
         self.sh(&format!("script --quiet --return --command '{command}' /dev/null"))
     }
 
