@@ -120,9 +120,7 @@ pub fn describe_script(system: &StorePath, specialisation: Option<&str>) -> Stri
         format!("describe specialisation {}\n", quote(&format!("{system}/specialisation/{name}")))
     });
     format!(
-        r#"{FUNCTIONS}{describe}describe system {system}
-{spec}{closure}say end yes
-"#,
+        "{FUNCTIONS}{describe}describe system {system}\n{spec}{closure}say end yes\n",
         describe = describe_function(),
         closure = CLOSURE.replace("SYSTEM", &quote(system.as_str())),
         system = quote(system.as_str())

@@ -187,7 +187,9 @@ impl Hasher for ById {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.write_i64(i64::from(*b)));
+        for byte in bytes {
+            self.write_i64(i64::from(*byte));
+        }
     }
 
     fn write_i64(&mut self, id: i64) {

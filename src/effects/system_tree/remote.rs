@@ -100,7 +100,7 @@ fn read_listing(text: &str) -> Result<Listing, Failure> {
 /// for each, then the sizes of those that are files, then these one after another in base 64, each cut behind the
 /// limit, so that a larger one shows.
 fn read_script(root: &str, paths: &[String], limit: u64) -> String {
-    let paths: String = paths.iter().map(|p| format!("{root}{p}\n")).collect();
+    let paths = paths.iter().fold(String::new(), |all, path| all + root + path + "\n");
     format!(
         r#"store=$(readlink -f {store})
 files=$(xargs -d '\n' readlink -m -- <<'nqd-end-of-paths'
