@@ -86,7 +86,7 @@ fn tools() -> Vec<Tool> {
             Command::new(&program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         match there {
             Ok(_) => tools.push(tool(&program, &[&[program.as_str()], more].concat())),
-            Err(e) => println!("skipped: {program}: {e}"),
+            Err(e) => println!("not measured: {program} is not installed here ({e}); ${variable} names it"),
         }
     }
     tools
@@ -113,10 +113,10 @@ fn compare(dir: &Path) {
         }
         let medians: Vec<Cost> = costs.into_iter().map(Cost::median).collect();
         for (tool, cost) in tools.iter().zip(&medians) {
-            let ratio = medians[0].millis / cost.millis;
+            let (wall, cpu) = (medians[0].millis / cost.millis, medians[0].cpu / cost.cpu);
             println!(
-                "  {:<28} {:>8.1} ms  {:>6.1} MiB   nqd/it {ratio:.2}",
-                tool.name, cost.millis, cost.mib
+                "  {:<28} {:>8.1} ms  {:>8.1} ms cpu  {:>6.1} MiB   nqd/it {wall:.2}, cpu {cpu:.2}",
+                tool.name, cost.millis, cost.cpu, cost.mib
             );
         }
         let grown = medians[0].millis / *first.get_or_insert(medians[0].millis);

@@ -8,6 +8,8 @@ use std::time::Instant;
 pub struct Cost {
     /// Wall time.
     pub millis: f64,
+    /// What it had of the processors: steadier than wall time where others work too.
+    pub cpu: f64,
     /// The largest resident size.
     pub mib: f64,
 }
@@ -19,7 +21,7 @@ impl Cost {
             costs.sort_by(|a, b| of(a).total_cmp(&of(b)));
             of(&costs[costs.len() / 2])
         };
-        Self { millis: middle(|c| c.millis), mib: middle(|c| c.mib) }
+        Self { millis: middle(|c| c.millis), cpu: middle(|c| c.cpu), mib: middle(|c| c.mib) }
     }
 }
 
@@ -36,14 +38,15 @@ pub fn measure(argv: &[String], more: &[&str]) -> Cost {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let (status, kib) = wait(i32::try_from(child.id()).unwrap());
+    let (status, cpu, mib) = wait(i32::try_from(child.id()).unwrap());
     assert_eq!(status, 0, "{argv:?} failed");
-    Cost { millis: started.elapsed().as_secs_f64() * 1000.0, mib: kib / 1024.0 }
+    Cost { millis: started.elapsed().as_secs_f64() * 1000.0, cpu, mib }
 }
 
-/// Waits for a child; its status, and the largest resident size in KiB.
+/// Waits for a child; its status, its milliseconds of processors, and the largest resident size in MiB.
 #[allow(unsafe_code, reason = "the standard library does not tell what a child used")]
-fn wait(pid: i32) -> (i32, f64) {
+#[allow(clippy::cast_precision_loss, reason = "one decimal is shown")]
+fn wait(pid: i32) -> (i32, f64, f64) {
     let mut status = 0;
     // SAFETY: all zeros is a valid `rusage`, and both pointers live as long as the call.
     let (reaped, usage) = unsafe {
@@ -51,6 +54,6 @@ fn wait(pid: i32) -> (i32, f64) {
         (libc::wait4(pid, &raw mut status, 0, &raw mut usage), usage)
     };
     assert_eq!(reaped, pid, "waiting for a child");
-    #[allow(clippy::cast_precision_loss, reason = "one decimal is shown")]
-    (status, usage.ru_maxrss as f64)
+    let millis = |t: libc::timeval| t.tv_sec as f64 * 1000.0 + t.tv_usec as f64 / 1000.0;
+    (status, millis(usage.ru_utime) + millis(usage.ru_stime), usage.ru_maxrss as f64 / 1024.0)
 }

@@ -99,8 +99,9 @@ impl Args {
             By::Kind => Sort::Kind,
         };
         let view = View { width: terminal::width(), sort, all: self.all };
-        let text =
-            |c: &Comparison| if self.markdown { diff_text::markdown(c) } else { diff_text::render(c, &view) };
+        let text = |c: &Comparison| {
+            if self.markdown { diff_text::markdown(c, sort) } else { diff_text::render(c, &view) }
+        };
         app.reporter.print(&comparisons.iter().map(text).collect::<Vec<_>>().join("\n\n"));
         Ok(())
     }

@@ -64,12 +64,13 @@ fn plan_one(app: &App, asked: Asked) -> Result<Planned, Failure> {
 
 /// Shows plans: as text, or as events.
 pub(super) fn show<'a>(app: &App, plans: impl IntoIterator<Item = &'a Plan>) -> Result<(), Failure> {
-    let plans: Vec<&Plan> = plans.into_iter().collect();
+    let json = app.reporter.form() == Form::Json;
+    let with_system = |plan: &'a Plan| Ok((plan, if json { None } else { system(plan)? }));
+    let plans = plans.into_iter().map(with_system).collect::<Result<Vec<_>, Failure>>()?;
     for (plan, text) in plan_text::render_all(&plans, terminal::width()) {
         let value = serde_json::to_value(plan).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
         app.reporter.tell(Some(&plan.name), Event::Plan { plan: value });
-        let system = if app.reporter.form() == Form::Json { None } else { system(plan)? };
-        app.reporter.print(&system.map_or(text.clone(), |system| format!("{text}\n{system}")));
+        app.reporter.print(&text);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::sides::{self, From, Operand, Sides};
 use super::usage;
 use crate::app::App;
 use crate::closure::comparison::Side;
-use crate::closure::why::{self, Why, explain};
+use crate::closure::why::{self, Cause, Why, explain};
 use crate::closure::{Closure, name};
 use crate::deploy::gather::staged;
 use crate::derivation::Derivation;
@@ -68,6 +68,9 @@ struct Shown<'a, T> {
     /// Of a package's answer, which has none itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<&'a [String]>,
+    /// What the chains of a package's answer lead to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roots: Option<&'a [Cause]>,
     #[serde(flatten)]
     answer: &'a T,
 }
@@ -96,7 +99,7 @@ impl Args {
     /// Shows all of it; whether nothing differs.
     fn show(&self, why: &Why, both: [&Derived; 2], app: &App) -> Result<bool, Failure> {
         let layout = self.layout();
-        let answer = Shown { compared: both.map(|d| &d.side), notes: None, answer: why };
+        let answer = Shown { compared: both.map(|d| &d.side), notes: None, roots: None, answer: why };
         let text =
             if self.markdown { why_text::markdown(why, layout) } else { why_text::render(why, layout) };
         self.print(&answer, &text, app)?;
@@ -125,7 +128,8 @@ impl Args {
             [text].into_iter().chain(why_text::notes(why, layout.width)).collect::<Vec<_>>().join("\n")
         };
         let compared = both.map(|d| &d.side);
-        self.print(&Shown { compared, notes: Some(&why.notes), answer: &beneath }, &text, app)?;
+        let (notes, roots) = (Some(&*why.notes), Some(&*why.roots));
+        self.print(&Shown { compared, notes, roots, answer: &beneath }, &text, app)?;
         Ok(beneath.is_empty())
     }
 

@@ -1,7 +1,7 @@
 //! What happens to one package: which version becomes which.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -97,16 +97,16 @@ impl Change {
 
 /// A package's differing paths, gathered.
 #[derive(Default)]
-pub(super) struct Sides {
-    versions: [BTreeMap<String, usize>; 2],
+pub(super) struct Sides<'a> {
+    versions: [BTreeSet<&'a str>; 2],
     bytes: [Option<u64>; 2],
     paths: [usize; 2],
     selected: bool,
 }
 
-impl Sides {
-    pub(super) fn add(&mut self, side: usize, version: Option<String>, member: &Member) {
-        *self.versions[side].entry(version.unwrap_or_default()).or_default() += 1;
+impl<'a> Sides<'a> {
+    pub(super) fn add(&mut self, side: usize, version: Option<&'a str>, member: &Member) {
+        self.versions[side].insert(version.unwrap_or_default());
         let before = if self.paths[side] == 0 { Some(0) } else { self.bytes[side] };
         self.bytes[side] = before.zip(member.nar_size).map(|(a, b)| a + b);
         self.paths[side] += 1;
@@ -115,7 +115,7 @@ impl Sides {
 
     pub(super) fn change(self, name: String, kept: &[String]) -> Change {
         let lists = self.versions.map(|side| {
-            let mut versions: Vec<String> = side.into_keys().collect();
+            let mut versions: Vec<String> = side.into_iter().map(str::to_owned).collect();
             version::sort(&mut versions);
             versions
         });

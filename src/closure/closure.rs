@@ -71,7 +71,9 @@ impl Closure {
         let mut versions: Vec<&str> = self
             .members
             .iter()
-            .map(|m| name::split(m.path.name()))
+            .map(|m| m.path.name())
+            .filter(|name| name.starts_with(package))
+            .map(name::split)
             .filter(|(name, _)| *name == package)
             .filter_map(|(_, version)| version)
             .collect();
@@ -131,35 +133,52 @@ impl Graph {
         Ok(graph)
     }
 
-    /// The closure of a node.
-    pub fn closure(&self, root: u32) -> Closure {
-        const UNSEEN: u32 = u32::MAX;
-        let mut via = vec![UNSEEN; self.nodes.len()];
-        let mut selected = vec![false; self.nodes.len()];
+    /// The closures of some nodes.
+    pub fn closures(&self, roots: &[u32]) -> Vec<Closure> {
+        // Put in order once for all of them.
+        let mut order: Vec<usize> = (0..self.nodes.len()).collect();
+        order.sort_unstable_by(|a, b| self.nodes[*a].path.cmp(&self.nodes[*b].path));
+        roots.iter().map(|root| self.closure(*root as usize, &order)).collect()
+    }
+
+    fn closure(&self, root: usize, order: &[usize]) -> Closure {
+        let reached = self.reach(root);
+        let mut members = Vec::with_capacity(reached.iter().flatten().count());
+        let member = |&n: &usize| {
+            let (via, selected) = reached[n]?;
+            let Node { path, nar_size, deriver } = &self.nodes[n];
+            Some(Member {
+                path: path.clone(),
+                nar_size: Some(*nar_size),
+                deriver: deriver.clone(),
+                package: None,
+                selected,
+                via: (n != root).then(|| self.nodes[via].path.clone()),
+            })
+        };
+        members.extend(order.iter().filter_map(member));
+        Closure::new(self.nodes[root].path.clone(), members)
+    }
+
+    /// Of each node that is reached from a root, breadth first, from which one, and whether somebody chose it.
+    fn reach(&self, root: usize) -> Vec<Option<(usize, bool)>> {
+        let mut reached = vec![None; self.nodes.len()];
+        reached[root] = Some((root, false));
         let mut queue = vec![root];
-        via[root as usize] = root;
         let mut next = 0;
         while let Some(&at) = queue.get(next) {
             next += 1;
-            let chooses = CHOSEN.contains(&self.nodes[at as usize].path.name());
-            for &to in &self.references[at as usize] {
-                selected[to as usize] |= chooses && to != at;
-                if via[to as usize] == UNSEEN {
-                    via[to as usize] = at;
+            let chooses = CHOSEN.contains(&self.nodes[at].path.name());
+            for to in self.references[at].iter().map(|to| *to as usize) {
+                if let Some((_, selected)) = &mut reached[to] {
+                    *selected |= chooses && to != at;
+                } else {
+                    reached[to] = Some((at, chooses));
                     queue.push(to);
                 }
             }
         }
-        let path = |n: u32| self.nodes[n as usize].path.clone();
-        let member = |&n: &u32| Member {
-            path: path(n),
-            nar_size: Some(self.nodes[n as usize].nar_size),
-            deriver: self.nodes[n as usize].deriver.clone(),
-            package: None,
-            selected: selected[n as usize],
-            via: (n != root).then(|| path(via[n as usize])),
-        };
-        Closure::new(path(root), queue.iter().map(member).collect())
+        reached
     }
 }
 
@@ -184,7 +203,7 @@ mod tests {
     fn all_that_is_reached_by_the_shortest_way() {
         let graph =
             graph(&["sys: system-path lib sys", "system-path: web", "web: lib", "lib:", "elsewhere: lib"]);
-        let closure = graph.closure(0);
+        let closure = graph.closures(&[0]).pop().unwrap();
         let names: Vec<_> = closure.members.iter().map(|m| m.path.name()).collect();
         assert_eq!(names, ["lib", "sys", "system-path", "web"]);
         assert_eq!(closure.bytes(), Some(40));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::change::{self, Change, Kind};
-use super::name::{self, Package};
+use super::name;
 use super::{Closure, Member};
 
 /// What changes between two closures.
@@ -35,10 +35,17 @@ pub struct ClosureDiff {
 const OLD: usize = 0;
 const NEW: usize = 1;
 
+/// A path, and what its name says.
+struct Named<'a> {
+    member: &'a Member,
+    name: &'a str,
+    version: Option<&'a str>,
+}
+
 /// The differing paths of one package.
 #[derive(Default)]
 struct Group<'a> {
-    members: [Vec<&'a Member>; 2],
+    members: [Vec<Named<'a>>; 2],
 }
 
 impl ClosureDiff {
@@ -48,12 +55,11 @@ impl ClosureDiff {
         let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
         for side in [OLD, NEW] {
             for member in &only[side] {
-                let name = name::split(member.path.name()).0;
-                groups.entry(name).or_default().members[side].push(member);
+                let (name, version) = name::split(member.path.name());
+                groups.entry(name).or_default().members[side].push(Named { member, name, version });
             }
         }
-        let names: BTreeSet<&str> = groups.keys().copied().collect();
-        let kept = kept(new, &only[NEW], &names);
+        let kept = kept(new, &only[NEW], &groups);
         let mut diff = Self {
             old_paths: only[OLD].len(),
             new_paths: only[NEW].len(),
@@ -124,7 +130,7 @@ pub fn differing<'a>(old: &'a Closure, new: &'a Closure) -> [Vec<&'a Member>; 2]
 fn kept<'a>(
     new: &'a Closure,
     only_new: &[&'a Member],
-    names: &BTreeSet<&str>,
+    groups: &BTreeMap<&str, Group<'_>>,
 ) -> BTreeMap<&'a str, Vec<String>> {
     let mut only = only_new.iter().peekable();
     let mut kept: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -133,7 +139,7 @@ fn kept<'a>(
             continue;
         }
         let (name, version) = name::split(member.path.name());
-        if let Some(version) = version.filter(|_| names.contains(name)) {
+        if let Some(version) = version.filter(|_| groups.contains_key(name)) {
             kept.entry(name).or_default().insert(version);
         }
     }
@@ -144,35 +150,34 @@ impl Group<'_> {
     /// One change, or more where derivations tell packages apart that the names of their paths do not. What only one
     /// side's derivations tell is not used: its names could not be compared.
     fn changes(&self, kept: &[String]) -> Vec<Change> {
-        let exact = self.members.iter().flatten().all(|m| m.package.is_some());
-        let mut packages: BTreeMap<String, change::Sides> = BTreeMap::new();
+        let exact = self.members.iter().flatten().all(|m| m.member.package.is_some());
+        let mut packages: BTreeMap<&str, change::Sides<'_>> = BTreeMap::new();
         let mut as_guessed = true;
         for side in [OLD, NEW] {
-            let guessed: Vec<Package> =
-                self.members[side].iter().map(|m| Package::guess(m.path.name())).collect();
-            let versions: BTreeSet<&str> = guessed.iter().filter_map(|p| p.version.as_deref()).collect();
-            for (member, guess) in self.members[side].iter().zip(&guessed) {
-                let package = match &member.package {
-                    Some(package) if exact => package.clone(),
-                    _ => folded(guess, &versions),
+            let versions: BTreeSet<&str> = self.members[side].iter().filter_map(|m| m.version).collect();
+            for Named { member, name, version } in &self.members[side] {
+                let (exactly, version) = match &member.package {
+                    Some(package) if exact => (package.name.as_str(), package.version.as_deref()),
+                    _ => (*name, version.map(|v| folded(v, &versions))),
                 };
-                as_guessed &= package.name == guess.name;
-                packages.entry(package.name).or_default().add(side, package.version, member);
+                as_guessed &= exactly == *name;
+                packages.entry(exactly).or_default().add(side, version, member);
             }
         }
         // What stays was not read: whose it is only the names tell, and they may be wrong here.
         let kept = if as_guessed { kept } else { &[] };
-        packages.into_iter().map(|(name, sides)| sides.change(name, kept)).collect()
+        packages.into_iter().map(|(name, sides)| sides.change(name.to_owned(), kept)).collect()
     }
 }
 
 /// `2.41-login` beside `2.41` is another output of it.
-fn folded(package: &Package, versions: &BTreeSet<&str>) -> Package {
-    let base = package.version.as_deref().and_then(|v| v.rsplit_once('-'));
-    let base = base
-        .filter(|(base, output)| versions.contains(base) && output.bytes().all(|b| b.is_ascii_alphabetic()));
-    match base {
-        Some((base, _)) => Package { name: package.name.clone(), version: Some(base.to_owned()) },
-        None => package.clone(),
+fn folded<'a>(version: &'a str, versions: &BTreeSet<&str>) -> &'a str {
+    match version.rsplit_once('-') {
+        Some((base, output))
+            if versions.contains(base) && output.bytes().all(|b| b.is_ascii_alphabetic()) =>
+        {
+            base
+        }
+        _ => version,
     }
 }

@@ -66,13 +66,17 @@ pub fn split(name: &str) -> (&str, Option<&str>) {
     if name.starts_with("unit-") && UNITS.iter().any(|u| name.ends_with(u)) {
         return (name, None);
     }
-    let dashes = name.match_indices('-').map(|(at, _)| at).filter(|at| *at > 0);
     let version = |at: &usize| {
         let rest = &name[at + 1..];
-        let digit = rest.starts_with(|c: char| c.is_ascii_digit());
-        digit || is_git_hash(rest.split('-').next().unwrap_or_default())
+        match rest.bytes().next() {
+            Some(b'0'..=b'9') => true,
+            // Only these begin a hash: the rest of most words is not looked at.
+            Some(b'a'..=b'g') => is_git_hash(rest.split('-').next().unwrap_or_default()),
+            _ => false,
+        }
     };
-    match dashes.clone().find(version) {
+    let mut dashes = name.bytes().enumerate().skip(1).filter(|(_, b)| *b == b'-').map(|(at, _)| at);
+    match dashes.find(version) {
         // `foo-unstable-2024-05-01`: the word belongs to the version.
         Some(at) => match name[..at].strip_suffix("-unstable").filter(|pname| !pname.is_empty()) {
             Some(pname) => (pname, Some(without_output(&name[pname.len() + 1..]))),

@@ -109,7 +109,7 @@ pub struct TargetFacts {
     /// The profile's generations, the oldest first.
     pub generations: Vec<Generation>,
     /// The closure of what runs.
-    pub closure: Vec<StorePath>,
+    pub closure: Vec<PathInfo>,
     /// Free bytes in the store.
     pub free: Option<u64>,
     /// What the guard there says of the last transaction; `None` if there never was a guard.

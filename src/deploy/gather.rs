@@ -1,12 +1,13 @@
 //! Gathering: evaluation and build on one side, the target on the other, at the same time where they do not depend
 //! on each other.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use super::facts::{Candidate, DryActivation, Evaluation, Revision, TargetFacts};
 use super::plan::{Copying, Facts, busy};
 use super::request::{Asked, Reach, Request, Source};
-use crate::closure::mask;
+use crate::closure::{Package, mask};
 use crate::effects::clock;
 use crate::effects::gather::Purpose;
 use crate::effects::nix::{BuildOn, Nix};
@@ -76,7 +77,8 @@ pub fn gather(tools: &Tools<'_>, asked: Asked) -> Result<(Request, Facts, Box<dy
         let guard = guard?;
         let candidate = compare(tools, &request, candidate, (target.as_ref(), &facts), &guard)?;
         let host_name = evaluation.and_then(|e| e.host_name);
-        Ok((request, Facts { revision, host_name, candidate, target: facts, guard }, target))
+        let packages = packages(tools, &facts, &candidate);
+        Ok((request, Facts { revision, host_name, candidate, target: facts, guard, packages }, target))
     })
 }
 
@@ -247,6 +249,22 @@ fn guard(tools: &Tools<'_>, request: &Request, candidate: &Described) -> Result<
                 Failure::refused(format!("{} does not say which system it is for", candidate.path.short()))
             })?;
             tools.nix.guard(system, request.settings.guard.as_deref())
+        }
+    }
+}
+
+/// What the derivations that are here say of the paths that differ. Without it their names are guessed: nothing that a
+/// deployment would be refused for.
+fn packages(tools: &Tools<'_>, target: &TargetFacts, candidate: &Candidate) -> BTreeMap<StorePath, Package> {
+    let set = |infos: &[PathInfo]| infos.iter().map(|i| i.path.clone()).collect::<BTreeSet<_>>();
+    let (old, new) = (set(&target.closure), set(&candidate.closure));
+    let differing: Vec<StorePath> = old.symmetric_difference(&new).cloned().collect();
+    match tools.nix.packages(&differing) {
+        Ok(found) => differing.into_iter().zip(found).filter_map(|(path, p)| Some((path, p?))).collect(),
+        Err(failure) => {
+            let text = format!("versions are told by the names of paths only: {}", failure.what);
+            (tools.tell)(Event::Warning { text });
+            BTreeMap::new()
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The plan: what would be done to one host. Made without I/O from a request and facts; shown, confirmed, saved, and
 //! executed as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Candidate, DryActivation, Revision, TargetFacts};
 use super::request::{Reach, Request, Source};
-use crate::closure::{Closure, ClosureDiff, Member, mask};
+use crate::closure::{Closure, ClosureDiff, Member, Package, mask};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::admit::suits;
@@ -32,6 +32,8 @@ pub struct Facts {
     pub target: TargetFacts,
     /// The guard that would run the transaction.
     pub guard: PathInfo,
+    /// What the operator's derivations say of the paths that differ.
+    pub packages: BTreeMap<StorePath, Package>,
 }
 
 /// What would be done to one host.
@@ -244,13 +246,20 @@ fn no_such_specialisation(name: &str, candidate: &Candidate) -> Failure {
         .hint(hint)
 }
 
-/// What differs between what runs and the candidate. The sizes of what runs are not asked for.
+/// What differs between what runs and the candidate.
 fn diff(facts: &Facts) -> ClosureDiff {
-    let old = facts.target.closure.iter().cloned().map(Member::bare).collect();
-    let member = |p: &PathInfo| Member { nar_size: Some(p.nar_size), ..Member::bare(p.path.clone()) };
-    let new = facts.candidate.closure.iter().map(member).collect();
+    let member = |p: &PathInfo| Member {
+        nar_size: Some(p.nar_size),
+        package: facts.packages.get(&p.path).cloned(),
+        ..Member::bare(p.path.clone())
+    };
+    let closure =
+        |path: &StorePath, infos: &[PathInfo]| Closure::new(path.clone(), infos.iter().map(member).collect());
     let (running, candidate) = (&facts.target.running.path, &facts.candidate.described.path);
-    ClosureDiff::between(&Closure::new(running.clone(), old), &Closure::new(candidate.clone(), new))
+    ClosureDiff::between(
+        &closure(running, &facts.target.closure),
+        &closure(candidate, &facts.candidate.closure),
+    )
 }
 
 fn host_mismatch(request: &Request, facts: &Facts) -> Result<(), Failure> {

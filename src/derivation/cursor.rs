@@ -78,7 +78,7 @@ impl<'a> Cursor<'a> {
         let mut at = start;
         loop {
             let rest = self.text.get(at..).unwrap_or_default();
-            let Some(found) = rest.iter().position(|b| matches!(b, b'"' | b'\\')) else {
+            let Some(found) = memchr::memchr2(b'"', b'\\', rest) else {
                 return Err(self.error("the end of a string"));
             };
             at += found;

@@ -30,8 +30,7 @@ pub struct Read {
 pub fn read(root: &Path, paths: &[&StorePath], runner: &Runner) -> Result<Read, Failure> {
     match StoreDb::open(root).and_then(|mut db| Ok((db.graph(paths)?, db))) {
         Ok(((graph, numbers), db)) => {
-            let closures = numbers.into_iter().map(|n| graph.closure(n)).collect();
-            Ok(Read { closures, db: Some(db), notes: Vec::new() })
+            Ok(Read { closures: graph.closures(&numbers), db: Some(db), notes: Vec::new() })
         }
         Err(e @ DbError::Unregistered { .. }) => Err(Failure::refused(e.to_string()).hint(
             "it may have been garbage collected, or lie in another store: nix path-info PATH asks Nix",
@@ -105,6 +104,13 @@ pub fn name_all(closure: &mut Closure, store: &Deriving<'_>) -> Result<(), Failu
     Ok(())
 }
 
+/// What the derivations in a store say that some paths are, whether the paths are there or not.
+pub fn packages(root: &Path, paths: &[StorePath]) -> Result<Vec<Option<Package>>, Failure> {
+    let db = StoreDb::open(root).map_err(|e| failure(&e))?;
+    let made: Vec<Made> = paths.iter().map(|path| Made { path: path.clone(), deriver: None }).collect();
+    Deriving { db: &db, root }.packages(&made)
+}
+
 impl Deriving<'_> {
     fn packages(&self, made: &[Made]) -> Result<Vec<Option<Package>>, Failure> {
         let said = parallel(made, self.root)?;
@@ -155,6 +161,9 @@ impl Said {
 fn parallel(made: &[Made], root: &Path) -> Result<Vec<Said>, Failure> {
     let one = |made: &Made| made.deriver.as_ref().map_or(Ok(Said::Gone), |d| ask(root, &made.path, d));
     let read = |made: &[Made]| made.iter().map(one).collect::<Result<Vec<_>, Failure>>();
+    if made.iter().all(|made| made.deriver.is_none()) {
+        return read(made);
+    }
     let (first, second) = made.split_at(made.len() / 2);
     let (first, second) = thread::scope(|scope| {
         let other = scope.spawn(|| read(second));

@@ -15,7 +15,7 @@ use super::gather::{Purpose, RemoteSystem};
 use super::machine::{Ask, Machine};
 use super::nix::{BuildOn, Nix};
 use super::target::{OnLine, RemoteStore, Target};
-use crate::closure::{Closure, Member};
+use crate::closure::{Closure, Member, Package};
 use crate::deploy::facts::{Evaluation, Revision, TargetFacts};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -313,6 +313,9 @@ impl Nix for FakeNix {
     fn closure(&self, system: &StorePath) -> Result<Vec<PathInfo>, Failure> {
         self.step("closure", Exit::Internal, infos(std::slice::from_ref(system)))
     }
+    fn packages(&self, paths: &[StorePath]) -> Result<Vec<Option<Package>>, Failure> {
+        self.step("packages", Exit::Internal, vec![None; paths.len()])
+    }
     fn guard(&self, _: &System, _: Option<&Path>) -> Result<PathInfo, Failure> {
         self.step("guard", Exit::Refused, PathInfo { path: guard_path(), nar_size: 50 })
     }
@@ -350,7 +353,7 @@ impl Target for FakeTarget {
                 booted: None,
                 profile_specialisations: Vec::new(),
                 generations: Vec::new(),
-                closure: vec![m.running.clone()],
+                closure: vec![PathInfo { path: m.running.clone(), nar_size: 1000 }],
                 free: None,
                 status: record.map(|r| Status {
                     protocol: PROTOCOL,

@@ -48,7 +48,8 @@ fn read(path: &Path, limit: u64, options: &mut OpenOptions) -> io::Result<Option
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(at(path)(e)),
     };
-    let mut bytes = Vec::new();
+    // Most files are small: one call reads them, another sees their end.
+    let mut bytes = Vec::with_capacity(usize::try_from(limit.min(8 << 10)).unwrap_or_default());
     file.take(limit).read_to_end(&mut bytes).map_err(at(path))?;
     Ok(Some(bytes))
 }

@@ -45,6 +45,8 @@ closure=$(nix-store --query --requisites SYSTEM) || {
   exit 1
 }
 for p in $closure; do say closure "$p"; done
+sizes=$(printf '%s\n' "$closure" | xargs nix-store --query --size) || exit
+for n in $sizes; do say size "$n"; done
 "#;
 
 /// The body of `describe PREFIX TOPLEVEL`.
@@ -120,11 +122,7 @@ pub fn describe_script(system: &StorePath, specialisation: Option<&str>) -> Stri
         format!("describe specialisation {}\n", quote(&format!("{system}/specialisation/{name}")))
     });
     format!(
-        r#"{FUNCTIONS}{describe}describe system {system}
-{spec}{closure}sizes=$(printf '%s\n' "$closure" | xargs nix-store --query --size) || exit
-for n in $sizes; do say size "$n"; done
-say end yes
-"#,
+        "{FUNCTIONS}{describe}describe system {system}\n{spec}{closure}say end yes\n",
         describe = describe_function(),
         closure = CLOSURE.replace("SYSTEM", &quote(system.as_str())),
         system = quote(system.as_str())
@@ -237,8 +235,16 @@ impl<'a> Report<'a> {
         Ok(Some(d))
     }
 
-    fn closure(&self) -> Result<Vec<StorePath>, Failure> {
-        self.all("closure").iter().map(|p| StorePath::parse(p).map_err(|e| odd(&e))).collect()
+    fn closure(&self) -> Result<Vec<PathInfo>, Failure> {
+        let (paths, sizes) = (self.all("closure"), self.all("size"));
+        if paths.len() != sizes.len() {
+            return Err(odd(&"as many sizes as paths were expected"));
+        }
+        let info = |(path, size): (&&str, &&str)| {
+            let path = StorePath::parse(path).map_err(|e| odd(&e))?;
+            Ok(PathInfo { path, nar_size: size.parse().map_err(|e| odd(&e))? })
+        };
+        paths.iter().zip(sizes).map(info).collect()
     }
 }
 
@@ -348,14 +354,7 @@ pub fn read_described(text: &str) -> Result<RemoteSystem, Failure> {
     let system = report
         .described("system")?
         .ok_or_else(|| Failure::refused("the target does not have this system"))?;
-    let (paths, sizes) = (report.closure()?, report.all("size"));
-    if paths.len() != sizes.len() {
-        return Err(odd(&"as many sizes as paths were expected"));
-    }
-    let size = |s: &&str| s.parse::<u64>().map_err(|e| odd(&e));
-    let sizes = sizes.iter().map(size).collect::<Result<Vec<_>, _>>()?;
-    let closure = paths.into_iter().zip(sizes).map(|(path, nar_size)| PathInfo { path, nar_size }).collect();
-    Ok((system, report.described("specialisation")?, closure))
+    Ok((system, report.described("specialisation")?, report.closure()?))
 }
 
 #[cfg(test)]
@@ -371,7 +370,7 @@ mod tests {
              profile.path\t{A}\ngeneration-link\tsystem-10-link\ngeneration-link\tsystem-7-link\n\
              generation-init\t{A}/init\ngeneration-init\t{A}/init\nloader-conf\t\n\
              loader-conf\t|default nixos-generation-7.conf\nentry\tnixos-generation-7.conf\nentry-line\t\n\
-             entry-line\t|title NixOS\nentry-line\t|options init={A}/init quiet\nclosure\t{A}\nfree-kib\t2048\n{more}"
+             entry-line\t|title NixOS\nentry-line\t|options init={A}/init quiet\nclosure\t{A}\nsize\t1000\nfree-kib\t2048\n{more}"
         )
     }
 
@@ -393,6 +392,8 @@ mod tests {
             (gathered("end\tyes\n").replace("uid\t0", "uid\t1000"), "needs root"),
             ("uid\t0\nend\tyes\n".to_owned(), "not NixOS"),
             (gathered("status\t???\nend\tyes\n"), "status"),
+            (gathered("end\tyes\n").replace("size\t1000\n", ""), "as many sizes"),
+            (gathered("end\tyes\n").replace("size\t1000", "size\tx"), "cannot be understood"),
         ] {
             let failure = read_gathered(&text).unwrap_err();
             assert!(failure.what.contains(says), "{says}: {failure}");

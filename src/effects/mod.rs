@@ -21,6 +21,7 @@ pub mod host;
 pub mod layout;
 pub mod machine;
 pub mod nix;
+#[cfg(feature = "operator")]
 pub mod nix_cli;
 #[cfg(feature = "operator")]
 pub mod operand;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::target::RemoteStore;
+use crate::closure::Package;
 use crate::deploy::facts::{Evaluation, Revision};
 use crate::failure::Failure;
 use crate::model::{Described, StorePath, System};
@@ -58,6 +59,8 @@ pub trait Nix: Sync {
     fn substitute(&self, path: &StorePath) -> Result<(), Failure>;
     /// A system's closure in the local store.
     fn closure(&self, system: &StorePath) -> Result<Vec<PathInfo>, Failure>;
+    /// What the derivations in the local store say that these paths are; `None` where it has none of a path.
+    fn packages(&self, paths: &[StorePath]) -> Result<Vec<Option<Package>>, Failure>;
     /// The guard's program for a system, as a path in the local store, and how large it is.
     fn guard(&self, system: &System, given: Option<&Path>) -> Result<PathInfo, Failure>;
     /// Copies closures to a target.

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::nix::{BuildOn, Nix};
 use super::runner::{Cmd, Output, RunError, Runner, Stream};
 use super::target::RemoteStore;
-use super::{env, files, system_files};
+use super::{closures, env, files, system_files};
+use crate::closure::Package;
 use crate::deploy::facts::{Evaluation, Revision};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -271,6 +272,10 @@ impl Nix for NixCli<'_> {
             .run(&cmd)
             .map(drop)
             .map_err(|e| failed(e, Exit::Copy, &format!("fetching {}", path.short()), &[]))
+    }
+
+    fn packages(&self, paths: &[StorePath]) -> Result<Vec<Option<Package>>, Failure> {
+        closures::packages(Path::new("/"), paths)
     }
 
     fn closure(&self, system: &StorePath) -> Result<Vec<PathInfo>, Failure> {

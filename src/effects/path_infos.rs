@@ -21,5 +21,5 @@ pub fn closure_of(path: &StorePath, json: &str) -> Result<Closure, Failure> {
     let infos = path_info::parse_graph(json).map_err(|e| odd(e.to_string()))?;
     let graph = Graph::of(infos).map_err(|missing| odd(format!("{missing} is not in it")))?;
     let root = graph.nodes.iter().zip(0..).find(|(node, _)| node.path == *path).map(|(_, n)| n);
-    root.map(|n| graph.closure(n)).ok_or_else(|| odd("it is not in it itself".to_owned()))
+    root.and_then(|n| graph.closures(&[n]).pop()).ok_or_else(|| odd("it is not in it itself".to_owned()))
 }

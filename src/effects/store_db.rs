@@ -2,6 +2,7 @@
 //! 2.0; their version stands in a file beside it.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -122,15 +123,26 @@ impl StoreDb {
 
     /// The derivations that have these paths as outputs; what was noted when they were built is not among them.
     pub fn derivers(&self, paths: &[&StorePath]) -> Result<Vec<Vec<StorePath>>, DbError> {
-        let query =
-            "SELECT p.path FROM DerivationOutputs d JOIN ValidPaths p ON p.id = d.drv WHERE d.path = ?";
+        let query = "SELECT d.path, p.path FROM rarray(?) w CROSS JOIN DerivationOutputs d ON d.path = w.value \
+            CROSS JOIN ValidPaths p ON p.id = d.drv";
+        let wanted: Array = Rc::new(paths.iter().map(|p| Value::Text(p.to_string())).collect());
         let mut query = self.connection.prepare(query).map_err(damaged)?;
-        let mut of = |path: &StorePath| -> rusqlite::Result<Vec<String>> {
-            query.query_map([path.as_str()], |row| row.get(0))?.collect()
-        };
-        let parsed =
-            |texts: Vec<String>| texts.iter().map(|t| StorePath::parse(t).map_err(damaged)).collect();
-        paths.iter().map(|path| of(path).map_err(damaged).and_then(parsed)).collect()
+        let mut rows = query.query([wanted]).map_err(damaged)?;
+        let mut found = vec![Vec::new(); paths.len()];
+        let mut at = 0;
+        while let Some(row) = rows.next().map_err(damaged)? {
+            let [path, maker] = [0, 1].map(|n| row.get_ref(n).map_err(damaged)?.as_str().map_err(damaged));
+            let (path, maker) = (path?, maker?);
+            // They come in the order in which they were asked for.
+            while paths.get(at).is_some_and(|p| p.as_str() != path) {
+                at += 1;
+            }
+            found
+                .get_mut(at)
+                .ok_or_else(|| damaged("an answer that was not asked for"))?
+                .push(StorePath::parse(maker).map_err(damaged)?);
+        }
+        Ok(found)
     }
 }
 
@@ -143,8 +155,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::from_secs(10))?;
-    // KiB of pages: with SQLite's own 2 MiB each would be read several times.
-    connection.pragma_update(None, "cache_size", -4_000)?;
+    // KiB of pages. They are read in order: keeping more costs more than reading a few of them again.
+    connection.pragma_update(None, "cache_size", -640)?;
     load_module(&connection)?;
     Ok(connection)
 }
@@ -165,11 +177,31 @@ fn at_once(first: &Connection, second: &Connection) -> rusqlite::Result<bool> {
     Ok(false)
 }
 
+/// The database's numbers of rows, spread by one multiplication: they are counted up, nobody chooses them.
+#[derive(Default)]
+struct ById(u64);
+
+impl Hasher for ById {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_i64(i64::from(*byte));
+        }
+    }
+
+    fn write_i64(&mut self, id: i64) {
+        self.0 = (self.0 ^ id.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
 /// Breadth first over the references, by the database's own numbers, a whole level at a time: what lies side by side
 /// in the database is read side by side.
 #[derive(Default)]
 struct Walk {
-    numbers: HashMap<i64, u32>,
+    numbers: HashMap<i64, u32, BuildHasherDefault<ById>>,
     ids: Vec<i64>,
     references: Vec<Vec<u32>>,
 }
@@ -186,25 +218,40 @@ impl Walk {
 
     /// Hands on each level before what it refers to is read.
     fn run(&mut self, db: &Connection, levels: &Sender<Vec<i64>>) -> rusqlite::Result<()> {
-        let mut query = db.prepare("SELECT referrer, reference FROM Refs WHERE referrer IN rarray(?)")?;
+        const QUERY: &str =
+            "SELECT r.referrer, r.reference FROM rarray(?) w CROSS JOIN Refs r ON r.referrer = w.value";
+        let mut query = db.prepare(QUERY)?;
         let mut done = 0;
         while done < self.ids.len() {
-            let level = self.ids.split_at(done).1.to_vec();
+            let mut level = self.ids.split_at(done).1.to_vec();
             done = self.ids.len();
+            level.sort_unstable();
             let wanted = array(&level);
             // The other thread stops listening only if it fails, and then that is what is reported.
             levels.send(level).unwrap_or(());
+            self.references.resize_with(done, Vec::new);
             let mut rows = query.query([wanted])?;
+            // One referrer after another.
+            let (mut from, mut list) = (None, Vec::new());
             while let Some(row) = rows.next()? {
-                let (from, to) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?);
-                let (from, to) = (self.number(from) as usize, self.number(to));
-                if self.references.len() <= from {
-                    self.references.resize_with(from + 1, Vec::new);
+                let referrer = row.get_ref(0)?.as_i64()?;
+                if from != Some(referrer) {
+                    self.refers(from.replace(referrer), &mut list);
                 }
-                self.references[from].push(to);
+                list.push(self.number(row.get_ref(1)?.as_i64()?));
             }
+            self.refers(from, &mut list);
         }
         Ok(())
+    }
+
+    /// Notes to what a path refers, and empties the list.
+    fn refers(&mut self, from: Option<i64>, list: &mut Vec<u32>) {
+        let place = from.and_then(|id| self.numbers.get(&id)).map(|n| *n as usize);
+        if let Some(references) = place.and_then(|at| self.references.get_mut(at)) {
+            references.extend_from_slice(list);
+        }
+        list.clear();
     }
 
     fn graph(mut self, found: Vec<(i64, Node)>) -> Result<Graph, DbError> {
@@ -223,7 +270,7 @@ impl Walk {
 
 /// What the database says of each path, by its number.
 fn nodes(db: &mut Connection, levels: &Receiver<Vec<i64>>) -> Result<Vec<(i64, Node)>, DbError> {
-    let query = "SELECT id, path, narSize, deriver FROM ValidPaths WHERE id IN rarray(?)";
+    let query = "SELECT id, path, narSize, deriver FROM rarray(?) w CROSS JOIN ValidPaths ON id = w.value";
     let mut query = db.prepare(query).map_err(damaged)?;
     let mut found = Vec::with_capacity(4096);
     for level in levels {
@@ -247,7 +294,7 @@ fn node(row: &Row<'_>) -> Result<(i64, Node), DbError> {
     Ok((id, Node { path: parse(path)?, nar_size, deriver }))
 }
 
-/// Numbers for an `IN`.
+/// Numbers for a query.
 fn array(ids: &[i64]) -> Array {
     Rc::new(ids.iter().copied().map(Value::Integer).collect())
 }

@@ -54,7 +54,7 @@ macro_rules! string_newtype {
         }
         impl From<$name> for String {
             fn from(v: $name) -> Self {
-                v.0
+                v.as_str().to_owned()
             }
         }
     };

@@ -1,6 +1,7 @@
 //! A path in the Nix store: `/nix/store/<32 base-32 digits>-<name>`, nothing below it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -14,10 +15,10 @@ pub(crate) const PREFIX_LEN: usize = STORE_DIR.len() + 1 + HASH_LEN + 1;
 /// Nix's own limit on the part after `/nix/store/` (`StorePath::MaxPathLen`, 211 for the name and 33 before it).
 const MAX_NAME_LEN: usize = 211;
 
-/// One object in the Nix store.
+/// One object in the Nix store. Copies share the text: closures hold many.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct StorePath(String);
+pub struct StorePath(Arc<str>);
 
 /// Why a text is not a store path.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -31,7 +32,7 @@ impl StorePath {
     /// Parses `/nix/store/<hash>-<name>`.
     pub fn parse(text: &str) -> Result<Self, StorePathError> {
         match check(text) {
-            Ok(()) => Ok(Self(text.to_owned())),
+            Ok(()) => Ok(Self(text.into())),
             Err(why) => Err(StorePathError { text: text.chars().take(300).collect(), why }),
         }
     }
@@ -63,7 +64,7 @@ impl StorePath {
 
     /// As a path.
     pub fn as_path(&self) -> &Path {
-        Path::new(&self.0)
+        Path::new(self.as_str())
     }
 
     /// A file below this path.

@@ -3,7 +3,7 @@
 use console::{measure_text_width, style};
 
 use super::columns::wrapped;
-use super::packages_text::{self, View};
+use super::packages_text::{self, Sort, View};
 use super::{system_markdown, system_text};
 use crate::closure::change::{Change, Kind};
 use crate::closure::comparison::{Comparison, Side};
@@ -25,7 +25,7 @@ pub fn render(c: &Comparison, view: &View) -> String {
         out.push(system_text::render(&c.system, view.width));
     }
     for note in &c.notes {
-        let lines = wrapped(printable(note, false).split(' '), " ", view.width.saturating_sub(6));
+        let lines = wrapped(printable(note, false).split(' '), " ", (view.width.saturating_sub(6), 0));
         for (n, line) in lines.iter().enumerate() {
             let label = if n == 0 { style("note:").yellow().to_string() } else { "     ".to_owned() };
             out.push(format!("{label} {line}"));
@@ -50,13 +50,13 @@ fn head(mark: &str, side: &Side, width: usize) -> Vec<String> {
 }
 
 /// As a table for a pull request.
-pub fn markdown(c: &Comparison) -> String {
+pub fn markdown(c: &Comparison, sort: Sort) -> String {
     let side = |s: &Side| format!("**{}** ({})", cell(s.path.name()), cell(&s.named));
     let mut out = vec![format!("{} → {}\n", side(&c.old), side(&c.new))];
     if c.is_empty() {
         out.push("No change.".to_owned());
     } else {
-        packages(&mut out, c);
+        packages(&mut out, c, sort);
         out.push(system_markdown::render(&c.system));
     }
     out.extend(c.notes.iter().map(|note| format!("\n_{}_", cell(note))));
@@ -67,9 +67,10 @@ fn cell(text: &str) -> String {
     printable(text, false).replace('|', "\\|").replace('<', "&lt;")
 }
 
-fn packages(out: &mut Vec<String>, c: &Comparison) {
-    let shown: Vec<&Change> = c.packages.changes.iter().filter(|c| !c.is_versionless()).collect();
-    let grown: Vec<&Change> = c.packages.rebuilds.iter().filter(|c| packages_text::is_notable(c)).collect();
+fn packages(out: &mut Vec<String>, c: &Comparison, sort: Sort) {
+    let shown = packages_text::sorted(c.packages.changes.iter().filter(|c| !c.is_versionless()), sort);
+    let grown = c.packages.rebuilds.iter().filter(|c| packages_text::is_notable(c));
+    let grown = packages_text::sorted(grown, sort);
     if !shown.is_empty() {
         out.push(format!("{}\n", packages_text::counts(&shown)));
     }

@@ -61,7 +61,8 @@ pub fn heading(title: &str, text: &str) -> String {
     format!("{}  {text}", style(title).bold())
 }
 
-fn sorted<'a>(changes: impl Iterator<Item = &'a Change>, sort: Sort) -> Vec<&'a Change> {
+/// In the order that was asked for.
+pub fn sorted<'a>(changes: impl Iterator<Item = &'a Change>, sort: Sort) -> Vec<&'a Change> {
     let mut changes: Vec<&Change> = changes.collect();
     let order = |kind: Kind| match kind {
         Kind::Upgraded => 0,
@@ -128,7 +129,7 @@ fn row(change: &Change, column: usize, width: usize) -> Vec<String> {
     }
     let mut lines = vec![head.trim_end().to_owned()];
     lines.extend(
-        wrapped(versions.split(", "), ", ", width.saturating_sub(6))
+        wrapped(versions.split(", "), ", ", (width.saturating_sub(6), 0))
             .into_iter()
             .map(|l| format!("      {l}")),
     );
@@ -243,7 +244,9 @@ fn others(bare: &[&Change], view: &View, alone: bool) -> Vec<String> {
     if chosen.len() > names.len() {
         names.push(format!("and {} more (--all)", chosen.len() - names.len()));
     }
-    out.extend(wrapped(names, ", ", view.width.saturating_sub(4)).into_iter().map(|l| format!("    {l}")));
+    out.extend(
+        wrapped(names, ", ", (view.width.saturating_sub(4), 0)).into_iter().map(|l| format!("    {l}")),
+    );
     out
 }
 
@@ -273,3 +276,6 @@ fn size(diff: &ClosureDiff) -> String {
         None => paths,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,12 +12,17 @@ use crate::model::text::{bytes, count, printable};
 /// Lines of changes that are shown at most; `nqd diff` shows them all.
 const MOST: usize = 40;
 
-/// Plans, one after another. What changes alike on several hosts is shown once, with their names.
-pub fn render_all<'a>(plans: &[&'a Plan], width: usize) -> Vec<(&'a Plan, String)> {
-    let one = |plan: &&'a Plan| {
-        let like = |p: &&&Plan| p.diff == plan.diff && p.kind != Kind::Nothing;
-        let alike: Vec<&str> = plans.iter().filter(like).map(|p| p.name.as_str()).collect();
-        (*plan, render(plan, &alike, width))
+/// Plans, one after another, each with what else changes in its system, where that is known. What changes alike on
+/// several hosts is shown once, with their names.
+pub fn render_all<'a>(plans: &[(&'a Plan, Option<String>)], width: usize) -> Vec<(&'a Plan, String)> {
+    let one = |(plan, system): &(&'a Plan, Option<String>)| {
+        let like =
+            |(p, s): &&(&Plan, Option<String>)| p.diff == plan.diff && s == system && p.kind != Kind::Nothing;
+        let alike: Vec<&str> = plans.iter().filter(like).map(|(p, _)| p.name.as_str()).collect();
+        let text = render(plan, &alike, width);
+        let first = alike.first().is_none_or(|first| *first == plan.name.as_str());
+        let system = system.as_ref().filter(|_| first);
+        (*plan, system.map_or(text.clone(), |system| format!("{text}\n{system}")))
     };
     plans.iter().map(one).collect()
 }
@@ -161,6 +166,8 @@ fn options(options: &Options) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::closure::{Closure, ClosureDiff, Member};
+    use crate::model::{HostName, StorePath};
 
     #[test]
     fn what_runs_as_root_and_what_is_asked_besides_is_shown() {
@@ -181,6 +188,45 @@ mod tests {
         let text = render(&plan, &[], 80);
         for shown in ["strict", "snippet \"users\" may fail", "reboots if", "although what runs", "forced"] {
             assert!(text.contains(shown), "{shown:?} is not in\n{text}");
+        }
+    }
+
+    /// What changes alike on several hosts is shown once, with all their names; what does not, each time.
+    #[test]
+    fn identical_changes_are_shown_once() {
+        let plans: Vec<Plan> =
+            serde_json::from_str(include_str!("../../tests/formats/v1/plan.json")).unwrap();
+        let plan = plans.into_iter().find(|p| p.kind != Kind::Nothing).unwrap();
+        let closure = |name: &str| {
+            let path = format!("/nix/store/{}-{name}", "a".repeat(32));
+            let member = Member::bare(StorePath::parse(&path).unwrap());
+            Closure::new(member.path.clone(), vec![member])
+        };
+        let diff = |new: &str| ClosureDiff::between(&closure("web-1"), &closure(new));
+        let host = |name: &str, new: &str| Plan {
+            name: HostName::parse(name).unwrap(),
+            diff: diff(new),
+            ..plan.clone()
+        };
+        let shown = |hosts: &[(Plan, &str)]| -> Vec<String> {
+            let hosts: Vec<_> = hosts.iter().map(|(p, s)| (p, Some((*s).to_owned()))).collect();
+            let all = render_all(&hosts, 80).into_iter();
+            all.map(|(_, text)| console::strip_ansi_codes(&text).into_owned()).collect()
+        };
+        let hosts = [
+            (host("web", "web-2"), "+ a.service"),
+            (host("db", "web-2"), "+ a.service"),
+            (host("mail", "web-3"), "+ a.service"),
+            (host("dns", "web-2"), "+ b.service"),
+        ];
+        let [web, db, mail, dns] = &shown(&hosts)[..] else { panic!("four hosts were expected") };
+        assert!(web.contains("the same on web, db:") && web.contains("1 → 2"), "{web}");
+        assert!(web.ends_with("+ a.service"), "{web}");
+        assert!(db.contains("as on web") && !db.contains("1 → 2") && !db.contains(".service"), "{db}");
+        // Another version, or another system.
+        for (text, version, unit) in [(mail, "1 → 3", "+ a.service"), (dns, "1 → 2", "+ b.service")] {
+            assert!(text.contains(version) && text.ends_with(unit), "{text}");
+            assert!(!text.contains("as on") && !text.contains("the same on"), "{text}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What differs between two systems, for a terminal.
 
-use console::{measure_text_width, style, truncate_str};
+use console::style;
 
+use super::columns::{cut, wrapped};
 use super::system_sections::{Mark, Row, sections};
 use crate::closure::system::Comparison;
 use crate::model::text::{count, printable};
@@ -43,7 +44,8 @@ fn show(out: &mut Vec<String>, row: &Row, width: usize) {
         Mark::Plain => style(" "),
     };
     let label = if row.label.is_empty() { String::new() } else { format!("{} ", row.label) };
-    let lines = wrap(&format!("{label}{}", printable(&row.text, false)), width - 6);
+    let text = format!("{label}{}", printable(&row.text, false));
+    let lines = wrapped(text.split(' '), " ", (width - 6, 0));
     for (i, line) in lines.iter().enumerate() {
         // The label stands at the start of the first line only.
         let (head, rest) = if i == 0 {
@@ -55,7 +57,7 @@ fn show(out: &mut Vec<String>, row: &Row, width: usize) {
         out.push(if i == 0 { format!("  {mark} {head}{rest}") } else { format!("      {rest}") });
     }
     for line in row.diff.iter().take(MOST_LINES) {
-        let text = truncate_str(&printable(line, false), width - 6, "…").into_owned();
+        let text = cut(&printable(line, false), width - 6);
         let styled = match line.bytes().next() {
             Some(b'+') => style(text).green(),
             Some(b'-') => style(text).red(),
@@ -68,24 +70,6 @@ fn show(out: &mut Vec<String>, row: &Row, width: usize) {
         let more = count(row.diff.len() - MOST_LINES, "more line");
         out.push(format!("      {}", style(more).dim()));
     }
-}
-
-/// Breaks a text at blanks.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last().map_or(0, |l| measure_text_width(l));
-        match lines.last_mut().filter(|l| l.is_empty() || line + 1 + measure_text_width(word) <= width) {
-            Some(l) => {
-                if !l.is_empty() {
-                    l.push(' ');
-                }
-                l.push_str(word);
-            }
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

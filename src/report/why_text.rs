@@ -4,7 +4,6 @@ mod change;
 mod markdown;
 #[cfg(test)]
 mod tests;
-mod wrap;
 
 use std::collections::HashMap;
 
@@ -12,10 +11,10 @@ use console::style;
 
 pub use markdown::{markdown, markdown_beneath, markdown_sides};
 
+use super::columns::{cut, wrapped};
 use crate::closure::comparison::Side;
 use crate::closure::why::{Beneath, Cause, Why};
 use crate::model::text::{count, printable};
-use wrap::{cut, wrap};
 
 /// How much fits.
 #[derive(Debug, Clone, Copy)]
@@ -168,6 +167,12 @@ fn changes(cause: &Cause, width: usize) -> Vec<String> {
         out.extend(row("used by", &printable(&cause.used_by.join(", "), false), width));
     }
     out
+}
+
+/// `text` in lines of at most so many columns; those after the first are indented. A word that is longer is cut.
+fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let width = width.max(20);
+    wrapped(text.trim_start().split(' '), " ", (width, indent)).iter().map(|l| cut(l, width)).collect()
 }
 
 /// Columns before a value.

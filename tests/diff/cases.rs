@@ -72,6 +72,10 @@ pub fn rows() -> Vec<Row> {
                 )
             );
         }),
+        ("what_users_chose_is_marked", chosen),
+        ("packages_are_sorted_as_asked_for", sorted),
+        ("colours_are_shown_where_they_are_wanted", colours),
+        ("a_wide_terminal_is_used", wide),
         ("derivations_know_better_than_names", exact),
         ("the_same_twice", || {
             let scene = Scene::new();
@@ -109,6 +113,83 @@ pub fn rows() -> Vec<Row> {
             assert_snapshot!("long_names_and_many_versions_fit_eighty_columns", text);
         }),
     ]
+}
+
+/// By `home.packages` and `users.users.NAME.packages`; what only looks alike is not marked.
+fn chosen() {
+    let all = |v: &str| {
+        ["home-manager-path", "user-environment", "some-environment"]
+            .map(|name| format!(r#"(env "{name}" [ (p "of-{name}" "{v}") ])"#))
+            .join(" ")
+    };
+    let text = diff(&all("1"), &all("2"));
+    let marked: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix("  ↑*")?.split(' ').next()).collect();
+    assert_eq!(marked, ["of-home-manager-path", "of-user-environment"], "{text}");
+    assert!(text.contains("  ↑ of-some-environment "), "{text}");
+    assert!(!diff(r#"(p "x" "1")"#, r#"(p "x" "2")"#).contains('*'), "nobody chose it");
+}
+
+fn sorted() {
+    let scene = Scene::new();
+    let sized = |name: &str, version: &str, size: usize| {
+        format!(r#"(package {{ pname = "{name}"; version = "{version}"; size = {size}; }})"#)
+    };
+    let old = [sized("a", "2", 100), sized("b", "1", 100), sized("c", "1", 100)].concat();
+    let new = [sized("a", "1", 90_000), sized("b", "2", 200), sized("c", "2", 5_000_000)].concat();
+    let [a, b] = scene.systems(&old, &new);
+    let order = |by: &str| -> Vec<String> {
+        let text = plain(&scene.nqd(&["diff", &a, &b, "--sort", by]).expect(0, &[]).stdout);
+        let name = |l: &str| Some(l.strip_prefix("  ↑ ").or(l.strip_prefix("  ↓ "))?[..1].to_owned());
+        text.lines().filter_map(name).collect()
+    };
+    assert_eq!(order("name"), ["a", "b", "c"]);
+    assert_eq!(order("size"), ["c", "a", "b"]);
+    assert_eq!(order("kind"), ["b", "c", "a"]);
+    let table = |by: &str| scene.nqd(&["diff", &a, &b, "--markdown", "--sort", by]).expect(0, &[]).stdout;
+    let first = |by: &str| {
+        table(by).lines().find(|l| l.starts_with("| ↑") || l.starts_with("| ↓")).unwrap().to_owned()
+    };
+    assert!(first("name").contains("| a |") && first("size").contains("| c |"), "{}", table("size"));
+    scene.nqd(&["diff", &a, &b, "--sort", "age"]).expect(2, &["age"]);
+}
+
+/// On a terminal, unless `NO_COLOR` is set; always and never where that is asked for.
+fn colours() {
+    let scene = Scene::new();
+    let [a, b] = scene.systems(r#"(p "x" "1")"#, r#"(p "x" "2")"#);
+    let coloured = |text: &str| {
+        assert!(text.contains("Packages"), "{text}");
+        text.contains("\u{1b}[")
+    };
+    let to_a_pipe =
+        |more: &[&str]| coloured(&scene.nqd(&[&["diff", &a, &b], more].concat()).expect(0, &[]).stdout);
+    assert!(!to_a_pipe(&[]));
+    assert!(to_a_pipe(&["--color", "always"]));
+    let to_a_terminal =
+        |set: &str, more: &str| coloured(&scene.on_terminal(80, set, &format!("diff {a} {b} {more}")));
+    assert!(to_a_terminal("", ""));
+    assert!(!to_a_terminal("NO_COLOR=1", ""));
+    assert!(!to_a_terminal("", "--color never"));
+}
+
+fn wide() {
+    let scene = Scene::new();
+    let long = "a-package-whose-name-is-much-longer-than-anybody-would-like-it-to-be";
+    let [a, b] = scene.systems(
+        &format!(r#"(p "{long}" "26.05.20260101.1a2b3c4") (path [ (p "many" "1.1") (p "many" "2.1") ])"#),
+        &format!(r#"(p "{long}" "26.05.20260201.0a2b3c4") (path [ (p "many" "1.2") (p "many" "2.2") ])"#),
+    );
+    let at = |width: usize| {
+        let text =
+            plain(&scene.on_terminal(width, "", &format!("diff {a} {b} --color never"))).replace('\r', "");
+        let widest = text.lines().skip(2).map(|l| l.chars().count()).max().unwrap();
+        assert!(widest <= width, "{widest} columns:\n{text}");
+        text
+    };
+    let one_line = |text: &str| text.lines().any(|l| l.contains(long) && l.contains("26.05.20260201"));
+    let (wide, narrow) = (at(200), at(80));
+    assert!(one_line(&wide) && !one_line(&narrow), "{wide}\n{narrow}");
+    assert_snapshot!("two_hundred_columns", wide);
 }
 
 /// With its derivation a name is split where the package's own version begins; without, where it looks like one.

@@ -54,6 +54,13 @@ impl Scene {
         ))
     }
 
+    /// What `nqd` says on a terminal of so many columns, with these variables set.
+    pub fn on_terminal(&self, columns: usize, variables: &str, args: &str) -> String {
+        let nqd = env!("CARGO_BIN_EXE_nqd");
+        let command = format!("stty rows 50 cols {columns}; TERM=xterm {variables} {nqd} {args}");
+        self.sh(&format!("script --quiet --return --command '{command}' /dev/null"))
+    }
+
     /// Runs something where the store is.
     pub fn sh(&self, script: &str) -> String {
         let out = self.operator.command("/bin/sh", &["-euc", script]).output().unwrap();

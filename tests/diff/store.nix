@@ -36,8 +36,9 @@ rec {
     '';
   p = pname: version: package { inherit pname version; };
 
-  # What `environment.systemPackages` becomes.
-  path = chosen: sh { name = "system-path"; inherit chosen; } "mkdir $out; echo $chosen > $out/list";
+  # What `environment.systemPackages` becomes; and under other names, what users and Home Manager choose.
+  path = env "system-path";
+  env = name: chosen: sh { inherit name chosen; } "mkdir $out; echo $chosen > $out/list";
 
   # A system of these paths.
   nixos =

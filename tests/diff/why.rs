@@ -60,6 +60,13 @@ fn one_package() {
     let below = json(&["below"]);
     assert_eq!((&below["added"], &below["way"][1]), (&true.into(), &"new".into()), "{below}");
     assert_eq!(json(&["nowhere"])["way"], serde_json::Value::Null);
+    // What a chain leads to is in the same object.
+    let curl = json(&["curl"]);
+    let root = curl["chains"][0]["root"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap();
+    assert_eq!(
+        (&curl["roots"][root]["name"], &curl["chains"][0]["path"][0]),
+        (&"openssl".into(), &"curl".into())
+    );
     for (package, exit) in [("nowhere", 0), ("below", 11), ("curl", 11)] {
         scene.nqd(&["why", &a, &b, "--exit-code", "--package", package]).expect(exit, &[]);
     }

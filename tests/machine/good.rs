@@ -329,4 +329,10 @@ fn compared() {
     // Its derivation was recorded and kept.
     operator.hosts(r#"web = nixos { name = "web"; version = "3"; };"#);
     operator.on(&machine, &["why", "web", ".#web"]).expect(0, &["root cause"]);
+    // Where it is gone all the same, that is said, and what works without it.
+    let gone = operator.command("/bin/sh", &["-euc", "rm /nix/store/*-nixos-system-web-2.drv"]).status();
+    assert!(gone.unwrap().success());
+    let says = ["nixos-system-web-2.drv is not here any more", "nqd diff needs no derivations"];
+    operator.on(&machine, &["why", "web", ".#web"]).expect(30, &says);
+    operator.on(&machine, &["diff", "web", ".#web"]).expect(0, &["2 → 3"]);
 }

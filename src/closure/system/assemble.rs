@@ -117,7 +117,7 @@ fn unit_kind(tree: &Tree, path: &str, name: &str, node: &Node) -> Option<UnitKin
 fn why(found: Option<&Found>) -> String {
     match found {
         Some(Found::Missing) => "its link leads nowhere".to_owned(),
-        Some(Found::Directory) => "a directory".to_owned(),
+        Some(Found::Directory | Found::Below(_)) => "a directory".to_owned(),
         Some(Found::Binary(_)) => "it is not text".to_owned(),
         Some(Found::NotRead(why) | Found::Unreadable(why)) => why.clone(),
         Some(Found::Text(_)) | None => "it was not read".to_owned(),
@@ -139,13 +139,26 @@ fn etc(tree: &Tree, masker: &Masker) -> BTreeMap<String, EtcFile> {
         }
         let path = format!("etc/{name}");
         let target = if let Node::Link(target) = node { Some(masker.mask(target).text) } else { None };
+        let digest = |text: &str| masker.mask(text).digested();
+        let mut below = BTreeMap::new();
         let content = match tree.files.get(&path) {
-            Some(Found::Text(text)) => Known::Known(masker.mask(text).digested()),
+            Some(Found::Text(text)) => Known::Known(digest(text)),
+            Some(Found::Below(all)) => {
+                let one = |(name, what): (&String, &String)| format!("{name}: {what}\n");
+                below.extend(all.iter().map(|f| (f.0.clone(), short(digest(&one(f)).text))));
+                Known::Known(digest(&all.iter().map(one).collect::<String>()))
+            }
             found => Known::NotKnown(why(found)),
         };
-        files.insert(name.to_owned(), EtcFile { target, mode: mode(tree, &path), content });
+        files.insert(name.to_owned(), EtcFile { target, mode: mode(tree, &path), content, below });
     }
     files
+}
+
+/// Enough of a digest to tell a thousand files apart.
+fn short(mut digest: String) -> String {
+    digest.truncate(16);
+    digest
 }
 
 fn mode(tree: &Tree, path: &str) -> Option<String> {

@@ -106,8 +106,11 @@ pub struct EtcFile {
     /// Mode and owner if it is copied, not linked: what `NAME.mode`, `NAME.uid` and `NAME.gid` beside it say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// A digest of its text ([`Masked::digested`]), or why there is none.
+    /// A digest of its text ([`Masked::digested`]), or why there is none. Of a directory: of all that it holds.
     pub content: Known<Masked>,
+    /// Of a directory: the names below it, each with a digest of what it holds without its secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub below: BTreeMap<String, String>,
 }
 
 /// Something that was not read.

@@ -129,7 +129,7 @@ pub fn etc(old: &BTreeMap<String, EtcFile>, new: &BTreeMap<String, EtcFile>) -> 
         match (&a.content, &b.content) {
             _ if same_path => {}
             (Known::Known(x), Known::Known(y)) => match (x.text == y.text, x.secrets(y)) {
-                (false, _) => how.push("content".to_owned()),
+                (false, _) => how.push(content(a, b)),
                 (true, Secrets::Changed) => how.push("a masked value".to_owned()),
                 (true, Secrets::NotComparable) => {
                     let why = "its masked values cannot be compared with a snapshot's".to_owned();
@@ -148,6 +148,27 @@ pub fn etc(old: &BTreeMap<String, EtcFile>, new: &BTreeMap<String, EtcFile>) -> 
         }
         how
     })
+}
+
+/// Names below a directory that are told; the rest is counted.
+const MOST_BELOW: usize = 8;
+
+/// What changed in a file; of a directory, which files below it.
+fn content(old: &EtcFile, new: &EtcFile) -> String {
+    let names: BTreeSet<&String> = old.below.keys().chain(new.below.keys()).collect();
+    let changed = names.into_iter().filter_map(|name| match (old.below.get(name), new.below.get(name)) {
+        (None, Some(_)) => Some(format!("+{name}")),
+        (Some(_), None) => Some(format!("-{name}")),
+        (a, b) => (a != b).then(|| name.clone()),
+    });
+    let changed: Vec<String> = changed.collect();
+    // What a file is to a directory, or a snapshot of an earlier version to a later one, has no common names.
+    if changed.is_empty() || old.below.is_empty() || new.below.is_empty() {
+        return "content".to_owned();
+    }
+    let more = changed.len().saturating_sub(MOST_BELOW);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("content of {}{more}", changed.get(..MOST_BELOW).unwrap_or(&changed).join(", "))
 }
 
 /// Users and groups.

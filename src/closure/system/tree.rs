@@ -26,6 +26,8 @@ pub enum Found {
     Missing,
     /// A directory.
     Directory,
+    /// A directory behind a link, and what each name below it holds.
+    Below(BTreeMap<String, String>),
     /// It is not text: the SHA-256 of its bytes, in hex.
     Binary(String),
     /// It is not read, and why: too large, not text, outside the store.
@@ -128,10 +130,10 @@ pub fn wanted_below(listing: &Listing) -> Option<Vec<Ask>> {
     (asks.len() <= MOST_BELOW && listing.unread.is_empty()).then_some(asks)
 }
 
-/// What a directory holds, as one text: names, and what is in each. Where one of them is not known, none of it is.
+/// What a directory holds: names, and what is in each. Where one of them is not known, none of it is.
 pub fn as_one(directory: &str, listing: &Listing, files: &BTreeMap<String, Found>) -> Found {
     let below = format!("{directory}/");
-    let mut text = String::new();
+    let mut all = BTreeMap::new();
     for (path, node) in listing.nodes.range(below.clone()..).take_while(|(p, _)| p.starts_with(&below)) {
         let name = &path[below.len()..];
         let what = match (node, files.get(path)) {
@@ -147,9 +149,9 @@ pub fn as_one(directory: &str, listing: &Listing, files: &BTreeMap<String, Found
             }
             _ => return Found::NotRead(format!("{name}: it is no file")),
         };
-        text.extend([name, ": ", &what, "\n"]);
+        all.insert(name.to_owned(), what);
     }
-    Found::Text(text)
+    Found::Below(all)
 }
 
 impl Tree {

@@ -1,6 +1,7 @@
 //! The plan as tables: what is refused, what is done, what is said.
 
 use super::*;
+use crate::closure::Package;
 use crate::deploy::request::{Asked, Settings};
 use crate::guard::protocol::Status;
 use crate::guard::{Ban, Bans};
@@ -58,11 +59,12 @@ fn facts() -> Facts {
             booted: Some(described('a')),
             profile_specialisations: Vec::new(),
             generations: Vec::new(),
-            closure: vec![path('a'), path('c')],
+            closure: vec![info('a', 40), info('c', 1000)],
             free: Some(1 << 30),
             status: None,
         },
         guard: info('g', 4000),
+        packages: BTreeMap::new(),
     }
 }
 
@@ -84,12 +86,37 @@ fn planned(facts: &Facts) -> Result<Plan, Failure> {
     plan(&request(Settings::default()), facts)
 }
 
+/// As `nqd diff` names them: by derivations, if those of both sides are here.
+#[test]
+fn packages_are_named_as_their_derivations_say() {
+    let font = |hash: &str, v: &str| {
+        StorePath::parse(&format!("/nix/store/{}-font-100dpi-{v}", hash.repeat(32))).unwrap()
+    };
+    let (old, new) = (font("x", "1.0"), font("y", "1.1"));
+    let is = |version: &str| Package { name: "font-100dpi".into(), version: Some(version.into()) };
+    let mut facts = facts();
+    facts.target.closure.push(PathInfo { path: old.clone(), nar_size: 1 });
+    facts.candidate.closure.push(PathInfo { path: new.clone(), nar_size: 1 });
+    let says = |facts: &Facts, text: &str| {
+        let plan = planned(facts).unwrap();
+        let texts: Vec<String> = plan.diff.changes.iter().map(crate::closure::Change::text).collect();
+        assert!(texts.iter().any(|t| t == text), "{texts:?}");
+    };
+    says(&facts, "font: 100dpi-1.0 → 100dpi-1.1");
+    facts.packages.insert(new, is("1.1"));
+    // One side alone could not be compared.
+    says(&facts, "font: 100dpi-1.0 → 100dpi-1.1");
+    facts.packages.insert(old, is("1.0"));
+    says(&facts, "font-100dpi: 1.0 → 1.1");
+}
+
 #[test]
 fn a_plain_change() {
     let p = planned(&facts()).unwrap();
     assert_eq!((p.kind, &p.steps[..]), (Kind::Switch, &[Step::Protect, Step::Copy, Step::Transact][..]));
     assert_eq!(p.copy, Copying { roots: vec![path('b')], paths: vec![path('b')], bytes: 100 });
     assert_eq!((p.closure_bytes, p.revision.as_deref()), (1100, Some("797e398a9375-dirty")));
+    assert_eq!((p.diff.bytes, p.diff.paths), (Some([1040, 1100]), [2, 2]));
     assert_eq!((p.boot_unproved.len(), p.warnings.len()), (0, 0));
     let gates: Vec<_> = p.gates.iter().map(|g| g.name.as_str()).collect();
     assert_eq!(gates, ["no-unit-regressed", "operator-reconnect"]);

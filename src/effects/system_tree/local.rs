@@ -6,19 +6,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::{MOST_NAMES, SystemTree};
 use crate::closure::system::Unread;
 use crate::closure::system::tree::{Ask, Found, Listing, Node};
 use crate::effects::files::no_follow;
+use crate::effects::rooted::{self, Stopped};
 use crate::failure::Failure;
 use crate::model::StorePath;
 use crate::model::store_path::STORE_DIR;
-
-/// Links followed for one path; the kernel's own limit (`path_resolution(7)`).
-const MOST_LINKS: usize = 40;
 
 /// Reads systems below a prefix.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ impl LocalTree {
 
     /// Where a path lies, from outside.
     fn outside(&self, inside: &Path) -> PathBuf {
-        self.root.join(inside.strip_prefix("/").unwrap_or(inside))
+        rooted::inside(&self.root, inside)
     }
 
     /// Resolves every link of a path, as seen from inside.
@@ -59,32 +57,7 @@ impl LocalTree {
     }
 
     fn walk(&self, path: &Path) -> Result<PathBuf, Stopped> {
-        let mut todo: Vec<PathBuf> = parts(path);
-        let mut at = PathBuf::from("/");
-        let mut links = 0;
-        while let Some(part) = todo.pop() {
-            if part == Path::new("..") {
-                at.pop();
-                continue;
-            }
-            let next = at.join(&part);
-            let outside = self.outside(&next);
-            let stopped = |e: io::Error| Stopped(next.clone(), e);
-            if !fs::symlink_metadata(&outside).map_err(stopped)?.is_symlink() {
-                at = next;
-                continue;
-            }
-            links += 1;
-            if links > MOST_LINKS {
-                return Err(stopped(rustix::io::Errno::LOOP.into()));
-            }
-            let target = fs::read_link(&outside).map_err(stopped)?;
-            if target.is_absolute() {
-                at = PathBuf::from("/");
-            }
-            todo.extend(parts(&target));
-        }
-        Ok(at)
+        rooted::walk(&self.root, path)
     }
 
     fn in_store(&self, inside: &Path) -> bool {
@@ -95,8 +68,8 @@ impl LocalTree {
     fn list_one(&self, top: &StorePath, directory: &str, depth: usize, listing: &mut Listing) {
         let inside = match self.resolve(&top.join(directory)) {
             Ok(inside) => inside,
-            Err(Stopped(_, e)) if is_missing(&e) => return,
-            Err(Stopped(_, e)) => return listing.unread.push(unread(directory, &e)),
+            Err(Stopped { error, .. }) if is_missing(&error) => return,
+            Err(Stopped { error, .. }) => return listing.unread.push(unread(directory, &error)),
         };
         if !self.in_store(&inside) {
             return listing.unread.push(unread(directory, &"it leads out of the store"));
@@ -129,7 +102,7 @@ impl LocalTree {
     fn read_one(&self, path: &Path, limit: u64) -> io::Result<Found> {
         let (inside, error) = match self.resolve(path) {
             Ok(inside) => (inside, None),
-            Err(Stopped(at, e)) => (at, Some(e)),
+            Err(Stopped { at, error }) => (at, Some(error)),
         };
         // What lies elsewhere is none of ours, be it there or not.
         if !self.in_store(&inside) {
@@ -152,19 +125,6 @@ impl LocalTree {
         file.take(limit + 1).read_to_end(&mut bytes)?;
         Ok(super::text(bytes, limit))
     }
-}
-
-/// Why a path could not be resolved, and how far it was, as seen from inside.
-struct Stopped(PathBuf, io::Error);
-
-/// The parts of a path, the last first.
-fn parts(path: &Path) -> Vec<PathBuf> {
-    let part = |c: Component<'_>| match c {
-        Component::Normal(name) => Some(PathBuf::from(name)),
-        Component::ParentDir => Some(PathBuf::from("..")),
-        _ => None,
-    };
-    path.components().rev().filter_map(part).collect()
 }
 
 /// The names in a directory. What cannot be listed is noted.

@@ -1,7 +1,7 @@
 //! A target's store, read by scripts over the shared connection. They need a POSIX shell and GNU's find, coreutils and
 //! xargs, which every NixOS has in `sw/bin`. Nothing of what they read is on a command line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::SystemTree;
@@ -96,63 +96,71 @@ fn read_listing(text: &str) -> Result<Listing, Failure> {
     Err(odd("it was cut short"))
 }
 
-/// One line for each file: a letter, and the file in base 64 or why it cannot be read. One byte more than the limit is
-/// sent, so that a larger file shows.
-fn read_script(root: &str, system: &StorePath, asks: &[&Ask]) -> String {
-    let (mut paths, mut limits) = (String::new(), String::new());
-    for ask in asks {
-        writeln!(paths, "{root}{}", system.join(&ask.path).display()).unwrap_or(());
-        writeln!(limits, "{}", ask.limit + 1).unwrap_or(());
-    }
+/// Reads files of one limit, with a few processes for all of them: a thousand forks would take seconds. First a letter
+/// for each, then the sizes of those that are files, then these one after another in base 64, each cut behind the
+/// limit, so that a larger one shows.
+fn read_script(root: &str, paths: &[String], limit: u64) -> String {
+    let paths = paths.iter().fold(String::new(), |all, path| all + root + path + "\n");
     format!(
         r#"store=$(readlink -f {store})
 files=$(xargs -d '\n' readlink -m -- <<'nqd-end-of-paths'
 {paths}nqd-end-of-paths
 )
-exec 3>&1
-{{ printf '%s\n' "$files" | while IFS= read -r file; do
-  read -r limit <&4
+kinds=$(printf '%s\n' "$files" | while IFS= read -r file; do
   case $file in
     "$store"/*) ;;
     *) echo o; continue ;;
   esac
   if [ -d "$file" ]; then echo d
-  elif [ -f "$file" ]; then
-    printf f
-    e=$({{ head -c "$limit" -- "$file" | base64 -w 0 >&3; }} 2>&1)
-    [ -z "$e" ] && echo || printf '!%s\n' "$(printf %s "$e" | tr '\n' ' ')"
+  elif [ -f "$file" ]; then [ -r "$file" ] && echo "f $file" || echo u
   elif [ -e "$file" ]; then echo x
   else echo m
   fi
-done }} 4<<'nqd-end-of-limits'
-{limits}nqd-end-of-limits
-echo end
+done)
+printf '%s\n' "$kinds" | cut -c 1
+echo sizes
+regular=$(printf '%s\n' "$kinds" | sed -n 's/^f //p')
+[ -z "$regular" ] || printf '%s\n' "$regular" | xargs -d '\n' stat -c %s --
+echo bytes
+[ -z "$regular" ] || printf '%s\n' "$regular" | xargs -d '\n' head -q -c {limit} -- | base64 -w 0
+printf '\nend\n'
 "#,
-        store = quote(&format!("{root}/nix/store"))
+        store = quote(&format!("{root}/nix/store")),
+        limit = limit + 1,
     )
 }
 
-fn read_files(text: &str, asks: &[&Ask]) -> Result<BTreeMap<String, Found>, Failure> {
-    let lines: Vec<&str> = text.lines().collect();
-    if lines.len() != asks.len() + 1 || lines.last() != Some(&"end") {
-        return Err(odd("as many files as were asked for were expected"));
-    }
-    let mut found = BTreeMap::new();
-    for (ask, line) in asks.iter().zip(lines) {
-        let (kind, rest) = line.split_at_checked(1).unwrap_or_default();
-        let file = match (kind, rest.split_once('!')) {
-            ("f", Some((_, why))) => Found::Unreadable(why.trim().to_owned()),
-            ("f", None) => {
-                let bytes = decode(rest).ok_or_else(|| odd("a file is not in base 64"))?;
-                super::text(bytes, ask.limit)
+/// What such a script found, in the order in which it was asked for.
+fn read_files(text: &str, asked: usize, limit: u64) -> Result<Vec<Found>, Failure> {
+    let parts = text.strip_suffix("\nend\n").and_then(|t| t.split_once("sizes\n"));
+    let parts = parts.and_then(|(kinds, rest)| Some((kinds, rest.split_once("bytes\n")?)));
+    let (kinds, (sizes, bytes)) = parts.ok_or_else(|| odd("it was cut short"))?;
+    let bytes = decode(bytes).ok_or_else(|| odd("files are not in base 64"))?;
+    let mut sizes = sizes.lines();
+    let mut at = 0_usize;
+    let mut found = Vec::with_capacity(asked);
+    for kind in kinds.lines() {
+        found.push(match kind {
+            "f" => {
+                let size = sizes.next().and_then(|s| s.parse::<u64>().ok());
+                let size = size.ok_or_else(|| odd("as many sizes as files were expected"))?.min(limit + 1);
+                let end = usize::try_from(size).ok().and_then(|size| at.checked_add(size));
+                let content = end.and_then(|end| bytes.get(at..end));
+                let content =
+                    content.ok_or_else(|| odd("it has not sent all of the files: is its disk damaged?"))?;
+                at += content.len();
+                super::text(content.to_vec(), limit)
             }
-            ("d", _) => Found::Directory,
-            ("m", _) => Found::Missing,
-            ("o", _) => Found::NotRead("it leads out of the store".to_owned()),
-            ("x", _) => Found::NotRead("not a file".to_owned()),
+            "d" => Found::Directory,
+            "m" => Found::Missing,
+            "u" => Found::Unreadable("Permission denied".to_owned()),
+            "o" => Found::NotRead("it leads out of the store".to_owned()),
+            "x" => Found::NotRead("not a file".to_owned()),
             _ => return Err(odd("a line of an unknown kind")),
-        };
-        found.insert(ask.path.clone(), file);
+        });
+    }
+    if found.len() != asked || at != bytes.len() {
+        return Err(odd("as many files as were asked for were expected"));
     }
     Ok(found)
 }
@@ -191,11 +199,44 @@ impl SystemTree for RemoteTree<'_> {
         let (asked, odd): (Vec<&Ask>, Vec<&Ask>) =
             asks.iter().partition(|a| !a.path.contains(|c: char| c.is_control()));
         let mut found = BTreeMap::new();
-        if !asked.is_empty() {
-            found = read_files(&self.text(&read_script(&self.root, system, &asked))?, &asked)?;
+        let limits: BTreeSet<u64> = asked.iter().map(|a| a.limit).collect();
+        for limit in limits {
+            let names: Vec<&String> = asked.iter().filter(|a| a.limit == limit).map(|a| &a.path).collect();
+            let paths: Vec<String> = names.iter().map(|n| system.join(n).display().to_string()).collect();
+            let text = self.text(&read_script(&self.root, &paths, limit))?;
+            found.extend(names.into_iter().cloned().zip(read_files(&text, paths.len(), limit)?));
         }
         let why = || Found::NotRead("its name holds control characters".to_owned());
         found.extend(odd.into_iter().map(|a| (a.path.clone(), why())));
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cut_or_does_not_fit_together_is_refused() {
+        // Three bytes of one file, five of the next, of which one is over the limit.
+        let whole = "f\nm\nf\nd\nsizes\n3\n9\nbytes\nYWJjZGVmZ2g=\nend\n";
+        let found = read_files(whole, 4, 4).unwrap();
+        assert_eq!(found[0], Found::Text("abc".to_owned()));
+        assert!(matches!(
+            (&found[1], &found[2], &found[3]),
+            (Found::Missing, Found::NotRead(_), Found::Directory)
+        ));
+        for (text, asked) in [
+            (whole.replace("\nend\n", ""), 4),
+            (whole.to_owned(), 5),
+            (whole.replace("f\nm", "m"), 3),
+            (whole.replace("\n9\n", "\n"), 4),
+            (whole.replace("3\n9", "1\n9"), 4),
+            (whole.replace("YWJjZGVmZ2g=", "YWJj"), 4),
+            (whole.replace("YWJjZGVmZ2g=", "?"), 4),
+            (whole.replace("m\n", "q\n"), 4),
+        ] {
+            assert!(read_files(&text, asked, 4).is_err(), "{text:?} was taken");
+        }
     }
 }

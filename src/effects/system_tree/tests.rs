@@ -118,6 +118,8 @@ fn directories_behind_links_are_compared() {
         let (rules, zones, same) = (store(letter, "rules"), store(letter, "tz"), store(letter, "same"));
         let etc = store(letter, "etc/etc");
         prefix.file(&format!("{rules}/d/60-x.rules"), &format!("{rule}\n"));
+        prefix.file(&format!("{rules}/70-{letter}.rules"), "");
+        prefix.file(&format!("{rules}/80-same.rules"), &format!("RUN={}\n", store(letter, "x")));
         prefix.link(
             &format!("{etc}/udev/rules.d"),
             &format!("../../../{}-rules", letter.to_string().repeat(32)),
@@ -131,6 +133,10 @@ fn directories_behind_links_are_compared() {
     }
     let diff = SystemDiff::between(&prefix.facts(&a), &prefix.facts(&b), Given::default());
     assert_eq!(diff.etc.changed.keys().collect::<Vec<_>>(), ["udev/rules.d", "zoneinfo"], "{:?}", diff.etc);
+    let how = |name: &str| diff.etc.changed[name].as_slice();
+    assert_eq!(how("udev/rules.d"), ["content of -70-a.rules, +70-b.rules, d/60-x.rules"]);
+    // What did not change is not named.
+    assert_eq!(how("zoneinfo"), ["content of Berlin, Europe/Berlin"]);
     assert_eq!(diff.etc.paths_only, ["same"]);
     assert!(diff.etc.not_compared.is_empty(), "{:?}", diff.etc);
     let there = read(&RemoteTree::below(&transport(), prefix.root()), &a, &Masker::new([1; 32])).unwrap();

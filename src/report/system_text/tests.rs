@@ -47,7 +47,7 @@ fn comparison() -> Comparison {
 #[test]
 fn at_eighty_columns() {
     let text = render(&comparison(), 80);
-    assert!(text.lines().all(|l| measure_text_width(l) <= 80), "{text}");
+    assert!(text.lines().all(|l| console::measure_text_width(l) <= 80), "{text}");
     insta::assert_snapshot!(text, @r#"
 System
   ~ NixOS 26.05.1 → 26.05.2
