@@ -14,6 +14,13 @@ pub fn boot_now() -> BootTime {
     BootTime(s * 1000 + ns / 1_000_000)
 }
 
+/// `CLOCK_MONOTONIC`, now, in microseconds: the time that the journal's entries carry besides wall time.
+pub fn monotonic_micros() -> u64 {
+    let t = clock_gettime(ClockId::Monotonic);
+    let (s, ns) = (u64::try_from(t.tv_sec).unwrap_or(0), u64::try_from(t.tv_nsec).unwrap_or(0));
+    s * 1_000_000 + ns / 1000
+}
+
 /// Wall time in UTC as RFC 3339 with whole seconds: for people, never for decisions.
 pub fn wall() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()

@@ -66,7 +66,7 @@ impl ThisMachine {
         }
         let (sender, signals) = mpsc::channel();
         // The probes' own programs must not show that we are alive: only our own loop may.
-        let prober = probe::Prober { systemd: Systemd::new(runner.clone(), tools.clone()) };
+        let prober = probe::Prober::new(Arc::new(Systemd::new(runner.clone(), tools.clone())));
         let heartbeat = Arc::new(Heartbeat::of(&record.id));
         let pulse = heartbeat.clone();
         let runner = runner.with_pulse(Arc::new(move || pulse.show()));
@@ -143,7 +143,7 @@ impl HealthProber {
     /// With the tools of `tools`.
     pub fn new(runner: Runner, tools: StorePath) -> Self {
         let (sender, signals) = mpsc::channel();
-        Self { prober: probe::Prober { systemd: Systemd::new(runner, tools) }, sender, signals }
+        Self { prober: probe::Prober::new(Arc::new(Systemd::new(runner, tools))), sender, signals }
     }
 }
 
