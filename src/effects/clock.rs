@@ -31,6 +31,12 @@ pub fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
+/// An RFC 3339 time in seconds since 1970; `None` if it is none.
+pub fn unix(rfc3339: &str) -> Option<u64> {
+    let time = humantime::parse_rfc3339(rfc3339).ok()?;
+    Some(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs())
+}
+
 /// How long ago an RFC 3339 time was, rounded to seconds; `None` if it lies ahead or is not one.
 pub fn ago(rfc3339: &str) -> Option<Duration> {
     let then = humantime::parse_rfc3339(rfc3339).ok()?;

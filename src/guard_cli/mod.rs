@@ -49,6 +49,15 @@ enum Command {
         /// Use the checks of this system instead
         #[arg(long, value_name = "STORE-PATH")]
         system: Option<StorePath>,
+        /// Give every check the time that a deployment gives it, and wait until no unit fails or is restarted
+        #[arg(long)]
+        settle: bool,
+        /// Write the verdict for Prometheus' textfile collector, too
+        #[arg(long, value_name = "FILE")]
+        textfile: Option<PathBuf>,
+        /// Write the report to this file or device, too; it must be there
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// Print what is known of the last transaction, as JSON; one whose guard has died is finished first
     Status {
@@ -159,7 +168,9 @@ fn delegate() -> Result<(), Failure> {
 fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::CheckManifest { file } => health::check_manifest(&file),
-        Command::Health { system } => health::health(system),
+        Command::Health { system, settle, textfile, record } => {
+            health::health(system, settle, &health::Copies { textfile, record })
+        }
         Command::Status { as_is } => watch::status(as_is),
         Command::Follow { id } => watch::follow(id.as_ref()),
         Command::History { limit } => record::history(limit),
