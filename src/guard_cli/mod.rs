@@ -3,6 +3,7 @@
 mod asking;
 mod begin;
 mod health;
+mod keep;
 mod record;
 mod run;
 mod watch;
@@ -30,6 +31,7 @@ pub use self::health::examine;
 #[command(after_help = "Examples:
   nqd-guard check-manifest health.json   validate a manifest of health checks
   nqd-guard health                       run the checks of the running system
+  nqd-guard keep 5                       keep the last five systems that were proved
   nqd-guard status                       what the last transaction was, as JSON
   nqd-guard recover                      finish a transaction whose guard has died")]
 struct Cli {
@@ -80,6 +82,11 @@ enum Command {
     Unban {
         /// Only this one
         system: Option<StorePath>,
+    },
+    /// Keep the last systems that were proved from the garbage collector, and let go of those before
+    Keep {
+        /// So many
+        n: u16,
     },
     /// Finish a transaction whose guard has died
     Recover,
@@ -171,6 +178,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Health { system, settle, textfile, record } => {
             health::health(system, settle, &health::Copies { textfile, record })
         }
+        Command::Keep { n } => keep::keep(n.into()),
         Command::Status { as_is } => watch::status(as_is),
         Command::Follow { id } => watch::follow(id.as_ref()),
         Command::History { limit } => record::history(limit),

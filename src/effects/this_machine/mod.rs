@@ -4,6 +4,7 @@ mod asks;
 mod events;
 mod heartbeat;
 mod ledger;
+mod proved;
 mod switch;
 
 use std::fs;
@@ -33,6 +34,7 @@ pub use self::heartbeat::Heartbeat;
 pub use self::ledger::{
     Journal, journal, last_evidence, prepare, read_bans, read_history, read_journal, write_bans, write_first,
 };
+pub use self::proved::{keep_proved, proved_roots};
 
 /// Time between two runs of the dead man's timer.
 const DEAD_MAN: Duration = Duration::from_secs(15);
