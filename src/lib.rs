@@ -12,6 +12,8 @@ pub mod derivation;
 pub mod effects;
 pub mod exit;
 pub mod failure;
+#[cfg(feature = "operator")]
+pub mod flake_check;
 pub mod guard;
 pub mod guard_cli;
 pub mod health;

@@ -2,6 +2,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
 mod cancel;
+mod check;
 mod completions;
 mod deploy;
 mod diff;
@@ -10,6 +11,7 @@ mod flags;
 mod follow;
 mod health;
 mod history;
+mod man;
 mod plan;
 mod planning;
 mod rollback;
@@ -44,7 +46,7 @@ const STYLES: Styles = Styles::styled()
   nqd status web                     what it runs, what it boots, the last transaction
   nqd rollback web                   go back, with the same proof
 
-Exit codes: 0 done, 2 usage, 10 degraded, 11 differs (--exit-code), 20 rolled back, 21 held: a person is needed, 22 not known, 23 superseded,
+Exit codes: 0 done, 2 usage, 10 degraded, 11 differs (--exit-code), 13 a check failed, 20 rolled back, 21 held: a person is needed, 22 not known, 23 superseded,
 24 interrupted, 25 unhealthy, 30 refused, 40 evaluation, 41 build, 42 copy, 43 unreachable, 75 busy.")]
 pub struct Cli {
     #[command(flatten)]
@@ -65,6 +67,8 @@ enum Command {
     Why(why::Args),
     /// Write what a system consists of, to compare it elsewhere or later
     Snapshot(snapshot::Args),
+    /// Evaluate and build a flake's checks, and say which failed
+    Check(check::Args),
     /// Run the declared health checks now
     Health(health::Args),
     /// Show what a machine runs and boots, and its last transaction
@@ -83,6 +87,9 @@ enum Command {
     Doctor(doctor::Args),
     /// Print completions for a shell
     Completions(completions::Args),
+    /// Write the manual pages, for packages
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 impl Cli {
@@ -107,6 +114,7 @@ impl Cli {
             Command::Diff(args) => args.run(app),
             Command::Why(args) => args.run(app),
             Command::Snapshot(args) => args.run(app),
+            Command::Check(args) => args.run(app),
             Command::Health(args) => args.run(app),
             Command::Status(args) => args.run(app),
             Command::Rollback(args) => args.run(app),
@@ -116,6 +124,7 @@ impl Cli {
             Command::Unban(args) => args.run(app),
             Command::Doctor(args) => args.run(app),
             Command::Completions(args) => Ok(args.run()),
+            Command::Man(args) => args.run(app),
         }
     }
 }

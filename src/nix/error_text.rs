@@ -12,7 +12,7 @@ pub fn failure(exit: Exit, doing: &str, said: &[String]) -> Failure {
     let all = said.join("\n");
     let cause = cause(said);
     let rest: Vec<&String> =
-        said.iter().filter(|l| !l.trim().is_empty() && !cause.contains(l.trim())).collect();
+        said.iter().filter(|l| !l.trim().is_empty() && !cause.contains(without_label(l))).collect();
     let rest = rest.iter().skip(rest.len().saturating_sub(20)).fold(String::new(), |t, l| t + "\n  " + l);
     let failure =
         Failure::new(exit, format!("{doing} failed: {}{}", printable(&cause, false), printable(&rest, true)));
@@ -22,8 +22,13 @@ pub fn failure(exit: Exit, doing: &str, said: &[String]) -> Failure {
     }
 }
 
+fn without_label(line: &str) -> &str {
+    let line = line.trim();
+    line.strip_prefix("error:").filter(|rest| !rest.trim().is_empty()).map_or(line, str::trim)
+}
+
 /// The innermost error: Nix prints traces around it, and the last `error:` that says something is the cause.
-fn cause(said: &[String]) -> String {
+pub fn cause(said: &[String]) -> String {
     let error = |l: &String| l.trim_start().strip_prefix("error:").map(|e| e.trim().to_owned());
     let mut causes = said.iter().filter_map(error).filter(|e| !e.is_empty());
     let last = causes.rfind(|e| !is_consequence(e));

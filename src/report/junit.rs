@@ -32,7 +32,7 @@ pub fn render(examination: &Examination) -> String {
 }
 
 /// Text for XML 1.0, which has no place for most control characters.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
