@@ -182,7 +182,7 @@ fn eval_jobs_that_says_nothing() {
 
 fn interrupted() {
     let operator = with("inherit good; long = check \"long\" \"/bin/sleep 600\";");
-    let running = operator.start(&["check", "--jobs", "1", "-v"]);
+    let running = operator.start(&["check", "--jobs", "1", "--workers", "1"]);
     std::thread::sleep(Duration::from_secs(5));
     running.signal("INT");
     let ended = running.end_within(Duration::from_secs(20));

@@ -161,7 +161,12 @@ impl NixCli<'_> {
 
 /// What Nix says where a builder failed, and where it could not be run on this machine at all: old words, new words.
 fn judged(said: &[String], log: &[String]) -> Became {
-    const NOT_HERE: [&str; 2] = ["is required to build", "required system or feature not available"];
+    const NOT_HERE: [&str; 4] = [
+        "is required to build",
+        "required system or feature not available",
+        "missing system features",
+        "platform mismatch",
+    ];
     let plain: Vec<String> = said.iter().map(|l| text::without_colour(l)).collect();
     let why = error_text::cause(&plain);
     if plain.iter().any(|l| NOT_HERE.iter().any(|w| l.contains(w))) {
@@ -209,6 +214,7 @@ mod tests {
         for elsewhere in [
             "error: a 'x86_64-linux' with features {kvm} is required to build '/nix/store/x.drv', but I am a 'x86_64-linux' with features {benchmark}",
             "error: Cannot build '/nix/store/x.drv'.\n       Reason: required system or feature not available\n       Required system: 'x86_64-linux' with features {kvm}",
+            "error: Cannot build '/nix/store/x.drv'.\n       Reason: missing system features\n       Required features: {kvm}\n       Available features: {benchmark}",
         ] {
             assert!(matches!(judged(&lines(elsewhere), &[]), Became::NotRun { .. }), "{elsewhere}");
         }

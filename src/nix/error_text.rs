@@ -29,9 +29,15 @@ fn without_label(line: &str) -> &str {
 
 /// The innermost error: Nix prints traces around it, and the last `error:` that says something is the cause.
 pub fn cause(said: &[String]) -> String {
-    let error = |l: &String| l.trim_start().strip_prefix("error:").map(|e| e.trim().to_owned());
-    let mut causes = said.iter().filter_map(error).filter(|e| !e.is_empty());
-    let last = causes.rfind(|e| !is_consequence(e));
+    let error = |(at, l): (usize, &String)| {
+        let error = l.trim_start().strip_prefix("error:").map(str::trim).filter(|e| !e.is_empty())?;
+        // Since Nix 2.31 the reason of a build's failure stands on a line, or two, of its own.
+        let more = said.iter().skip(at + 1).map(|l| l.trim());
+        let more = more.take_while(|l| l.starts_with("Reason:") || l.starts_with("Required "));
+        Some(std::iter::once(error).chain(more).collect::<Vec<_>>().join(" "))
+    };
+    let causes: Vec<String> = said.iter().enumerate().filter_map(error).collect();
+    let last = causes.iter().rfind(|e| !is_consequence(e)).cloned();
     last.or_else(|| said.iter().rev().find(|l| !l.trim().is_empty()).cloned())
         .unwrap_or_else(|| "it did not say why".to_owned())
 }
@@ -39,6 +45,8 @@ pub fn cause(said: &[String]) -> String {
 /// Errors that only say that another one happened.
 fn is_consequence(error: &str) -> bool {
     error.contains("dependencies of derivation")
+        || error.ends_with(" dependency failed.")
+        || error.ends_with(" dependencies failed.")
         || error.starts_with("build of ")
         || error.starts_with("some errors")
 }
@@ -90,6 +98,13 @@ mod tests {
             "error: builder for '/nix/store/x.drv' failed with exit code 1\nerror: 1 dependencies of derivation '/nix/store/y.drv' failed to build",
         );
         assert!(f.what.contains("failed: builder for"), "{f}");
+        let f = of(
+            "error: Cannot build '/nix/store/x.drv'.\n       Reason: builder failed with exit code 1.\n       Output paths:\nerror: Cannot build '/nix/store/y.drv'.\n       Reason: 1 dependency failed.\n       Output paths:",
+        );
+        assert!(
+            f.what.contains("failed: Cannot build '/nix/store/x.drv'. Reason: builder failed with"),
+            "{f}"
+        );
     }
 
     #[test]
