@@ -20,3 +20,5 @@ pub mod health;
 pub mod model;
 pub mod nix;
 pub mod report;
+#[cfg(feature = "operator")]
+pub mod templates;

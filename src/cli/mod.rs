@@ -11,6 +11,7 @@ mod flags;
 mod follow;
 mod health;
 mod history;
+mod init;
 mod man;
 mod plan;
 mod planning;
@@ -85,6 +86,8 @@ enum Command {
     Unban(unban::Args),
     /// Say what needs a person, and the commands for it
     Doctor(doctor::Args),
+    /// Write a flake to begin with, or what to add to one
+    Init(init::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Write the manual pages, for packages
@@ -123,6 +126,7 @@ impl Cli {
             Command::History(args) => args.run(app),
             Command::Unban(args) => args.run(app),
             Command::Doctor(args) => args.run(app),
+            Command::Init(args) => args.run(app),
             Command::Completions(args) => Ok(args.run()),
             Command::Man(args) => args.run(app),
         }

@@ -101,6 +101,21 @@ pub fn write_durable(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     sync_dir(path.parent().unwrap_or(path))
 }
 
+/// Whether there is anything of this name, be it a link that leads nowhere.
+pub fn is_there(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(at(path)(e)),
+    }
+}
+
+/// Writes a file that must not be there yet; for an operator's own files.
+pub fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(at(path))?;
+    file.write_all(content).map_err(at(path))
+}
+
 /// Appends one line, durably. A line that an earlier crash tore is ended first, so that it spoils only itself.
 pub fn append_line(path: &Path, line: &str, mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
