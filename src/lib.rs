@@ -14,6 +14,8 @@ pub mod exit;
 pub mod failure;
 #[cfg(feature = "operator")]
 pub mod flake_check;
+#[cfg(feature = "operator")]
+pub mod gate;
 pub mod guard;
 pub mod guard_cli;
 pub mod health;

@@ -19,6 +19,8 @@ mod rollback;
 mod sides;
 mod snapshot;
 mod status;
+mod test;
+mod trial;
 mod unban;
 mod why;
 
@@ -68,6 +70,8 @@ enum Command {
     Why(why::Args),
     /// Write what a system consists of, to compare it elsewhere or later
     Snapshot(snapshot::Args),
+    /// Boot a host's virtual machine and run its health checks there
+    Test(test::Args),
     /// Evaluate and build a flake's checks, and say which failed
     Check(check::Args),
     /// Run the declared health checks now
@@ -117,6 +121,7 @@ impl Cli {
             Command::Diff(args) => args.run(app),
             Command::Why(args) => args.run(app),
             Command::Snapshot(args) => args.run(app),
+            Command::Test(args) => args.run(app),
             Command::Check(args) => args.run(app),
             Command::Health(args) => args.run(app),
             Command::Status(args) => args.run(app),

@@ -25,6 +25,8 @@ pub mod nix;
 pub mod nix_checks;
 pub mod nix_cli;
 #[cfg(feature = "operator")]
+pub mod nix_vm;
+#[cfg(feature = "operator")]
 pub mod operand;
 pub mod path_infos;
 pub mod probe;
@@ -49,3 +51,5 @@ pub mod target;
 pub mod terminal;
 pub mod this_machine;
 pub mod transport;
+#[cfg(feature = "operator")]
+pub mod vm;

@@ -50,7 +50,12 @@ impl<'a> NixCli<'a> {
     }
 
     /// Runs a Nix command whose log is read as it comes. `doing` names it in a failure.
-    fn watched(&self, cmd: &Cmd, (stage, exit): (Stage, Exit), doing: &str) -> Result<Output, Failure> {
+    pub(super) fn watched(
+        &self,
+        cmd: &Cmd,
+        (stage, exit): (Stage, Exit),
+        doing: &str,
+    ) -> Result<Output, Failure> {
         let (result, watch) = self.watch(cmd, &mut |watch, told| self.told(stage, watch, told));
         result.map_err(|e| {
             let mut said = watch.messages().to_vec();

@@ -10,6 +10,8 @@ pub mod diff_text;
 pub mod doctor_text;
 pub mod event;
 #[cfg(feature = "operator")]
+pub mod gate_text;
+#[cfg(feature = "operator")]
 pub mod health_text;
 #[cfg(feature = "operator")]
 pub mod history_text;

@@ -235,7 +235,16 @@ impl Operator {
 
     /// Builds a host of the flake and gives its path.
     pub fn build(&self, host: &str) -> String {
-        let attribute = format!(".#nixosConfigurations.\"{host}\".config.system.build.toplevel");
+        self.build_part(host, "toplevel")
+    }
+
+    /// The same for its VM.
+    pub fn build_vm(&self, host: &str) -> String {
+        self.build_part(host, "vm")
+    }
+
+    fn build_part(&self, host: &str, part: &str) -> String {
+        let attribute = format!(".#nixosConfigurations.\"{host}\".config.system.build.{part}");
         let out = self.command("nix", &["build", "--no-link", "--json", &attribute]).output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
