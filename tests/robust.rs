@@ -62,7 +62,7 @@ fn read(name: &str, text: &str) -> Result<(), String> {
             // The reader counts as torn whatever is none of these.
             id_of_record(line).map(drop).ok_or_else(|| "no record".to_owned())
         }),
-        "manifest.json" => Manifest::parse(text).map(drop).map_err(|e| e.to_string()),
+        "manifest.json" | "kinds.json" => Manifest::parse(text).map(drop).map_err(|e| e.to_string()),
         "plan.json" => json::<Vec<Plan>>(text),
         "bans.json" => json::<Bans>(text),
         "spec.json" => json::<Spec>(text),
@@ -127,6 +127,30 @@ fn a_newer_journal_still_names_its_guard() {
     assert!(frozen.guard.starts_with("/nix/store"), "{}", frozen.guard.display());
 }
 
+#[test]
+fn there_is_an_example_of_every_kind_of_check_and_a_row_that_says_what_it_means() {
+    let manifest = Manifest::parse(&seed("kinds.json")).unwrap();
+    let examples: Vec<&str> = manifest.checks.values().map(|c| c.probe.word()).collect();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/health/kind/mod.rs");
+    let source = fs::read_to_string(source).unwrap();
+    let words = source.split("fn word").nth(1).unwrap().split("fn fault").next().unwrap();
+    let words: Vec<&str> = words.split('"').skip(1).step_by(2).collect();
+    assert!(words.len() >= 14, "{words:?}");
+    let formats = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/FORMATS.md");
+    let documented = fs::read_to_string(formats).unwrap();
+    for word in words {
+        assert!(examples.contains(&word), "tests/formats/v1/kinds.json has no {word}");
+        assert!(documented.contains(&format!("\n| `{word}` | ")), "docs/FORMATS.md has no row {word}");
+    }
+    // Every field of every example is told of, where it can be told of by its name.
+    let text: serde_json::Value = serde_json::from_str(&seed("kinds.json")).unwrap();
+    for (name, check) in text["checks"].as_object().unwrap() {
+        for field in check["probe"].as_object().unwrap().keys() {
+            assert!(documented.contains(&format!("`{field}`")), "docs/FORMATS.md lacks {field} of {name}");
+        }
+    }
+}
+
 /// An edit of a text: where, how much is taken out, and what is put in.
 fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, Vec<u8>)>> {
     let put = prop_oneof![
@@ -158,13 +182,14 @@ fn edited(text: &str, edits: &[(prop::sample::Index, usize, Vec<u8>)]) -> String
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "journal",
     "boot.json",
     "snapshot.json",
     "journal.json",
     "history.jsonl",
     "manifest.json",
+    "kinds.json",
     "plan.json",
     "bans.json",
     "spec.json",

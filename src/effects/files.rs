@@ -96,6 +96,8 @@ pub fn write_durable(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         .custom_flags(no_follow())
         .clone();
     let mut file = options.open(&new).map_err(at(&new))?;
+    // The mode at creation goes through the umask, and does not matter to a file that a crash left.
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(at(&new))?;
     file.write_all(content).and_then(|()| file.sync_data()).map_err(at(&new))?;
     fs::rename(&new, path).map_err(at(path))?;
     sync_dir(path.parent().unwrap_or(path))
@@ -114,6 +116,24 @@ pub fn is_there(path: &Path) -> io::Result<bool> {
 pub fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(at(path))?;
     file.write_all(content).map_err(at(path))
+}
+
+/// Writes a line to what is there already: a file, which holds nothing else then, a FIFO, or a device, such as a port to
+/// a virtual machine's host. Nothing is made: a device that is missing must not become a file.
+pub fn write_line(path: &Path, line: &str) -> io::Result<()> {
+    let flags = i32::try_from((OFlags::NOCTTY | OFlags::CLOEXEC).bits()).unwrap_or(0);
+    let mut file = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(at(path))?;
+    let regular = file.metadata().map_err(at(path))?.is_file();
+    if regular {
+        file.set_len(0).map_err(at(path))?;
+    }
+    file.write_all(format!("{line}\n").as_bytes()).map_err(at(path))?;
+    if regular {
+        file.sync_data().map_err(at(path))?;
+    } else if rustix::termios::isatty(&file) {
+        rustix::termios::tcdrain(&file).map_err(|e| at(path)(e.into()))?;
+    }
+    Ok(())
 }
 
 /// Appends one line, durably. A line that an earlier crash tore is ended first, so that it spoils only itself.
@@ -228,6 +248,56 @@ mod tests {
         assert!(make_dir(&dir.path().join("state"), 0o700).is_err());
         assert!(read_own(&link, 10).is_err() && read_own_text(&link, 10).is_err());
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_line_for_whatever_is_there() {
+        use std::io::BufRead;
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("file"), "a longer line that was there before\n").unwrap();
+        write_line(&path("file"), "short").unwrap();
+        assert_eq!(fs::read_to_string(path("file")).unwrap(), "short\n");
+        let fifo = path("fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        let reader = std::thread::spawn({
+            let fifo = fifo.clone();
+            move || fs::read_to_string(fifo).unwrap()
+        });
+        write_line(&fifo, "through").unwrap();
+        assert_eq!(reader.join().unwrap(), "through\n");
+        // A terminal is a character device; this side's line comes out at the other.
+        let flags = rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY;
+        let host = rustix::pty::openpt(flags).unwrap();
+        rustix::pty::grantpt(&host).unwrap();
+        rustix::pty::unlockpt(&host).unwrap();
+        let name = rustix::pty::ptsname(&host, Vec::new()).unwrap().into_string().unwrap();
+        let device = File::options().read(true).write(true).custom_flags(no_follow()).open(&name).unwrap();
+        write_line(Path::new(&name), "to the host").unwrap();
+        let mut line = String::new();
+        io::BufReader::new(File::from(host)).read_line(&mut line).unwrap();
+        assert_eq!(line.trim_end(), "to the host");
+        drop(device);
+        assert!(write_line(&path("none"), "x").is_err() && !path("none").exists(), "nothing is made");
+        assert!(write_line(dir.path(), "x").is_err());
+        assert!(write_line(Path::new("/dev/full"), "x").is_err());
+    }
+
+    #[test]
+    fn the_mode_is_what_was_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.prom");
+        for mode in [0o644, 0o600, 0o666] {
+            write_durable(&path, b"x", mode).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub const GUARD: &str = "/nix/var/nqd/guard";
 pub const COPIES: &str = "/nix/var/nqd/copies";
 /// Our garbage collector roots.
 pub const ROOTS: &str = "/nix/var/nix/gcroots/nqd";
+/// Garbage collector roots of systems that were proved. Not among those of transactions: old ones are removed there.
+pub const PROVED: &str = "/nix/var/nix/gcroots/nqd-proved";
 /// Where a boot loader's files may lie.
 pub const BOOT_DIRS: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
 /// Where the firmware's variables lie, and the vendor id of the boot loader interface's.

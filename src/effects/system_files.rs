@@ -152,6 +152,11 @@ fn efi_variable(name: &str) -> io::Result<Option<String>> {
     }
 }
 
+/// Whether a system is in the store.
+pub fn is_there(system: &StorePath) -> io::Result<bool> {
+    fs::exists(system.as_path()).map_err(files::at(system.as_path()))
+}
+
 /// Which boot this is.
 pub fn boot_id() -> io::Result<BootId> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");

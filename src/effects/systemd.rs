@@ -197,6 +197,11 @@ impl Systemd {
         let out = self.runner.run(&self.tool("journalctl").args(args).timeout(ASK))?;
         Ok(String::from_utf8_lossy(&out.stdout).lines().map(str::to_owned).collect())
     }
+
+    /// `journalctl` with arguments, for so long and with so much output.
+    pub fn journal(&self, args: &[String], (time, output): (Duration, usize)) -> Result<Output, RunError> {
+        self.runner.run(&self.tool("journalctl").args(args).timeout(time).output_limit(output))
+    }
 }
 
 /// Leaves out the units that a transaction itself consists of.

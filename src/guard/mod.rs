@@ -4,6 +4,7 @@
 pub mod admit;
 pub mod ban;
 pub mod evidence;
+pub mod keep;
 pub mod outcome;
 pub mod protocol;
 pub mod prove;

@@ -8,7 +8,7 @@ use super::{Reason, State, snapshot};
 use crate::effects::machine::{Ask, Signal};
 use crate::health::manifest::BUILT_IN;
 use crate::health::scheduler::Purpose;
-use crate::health::unit_watch::UnitWatch;
+use crate::health::unit_watch::{self, UnitWatch};
 use crate::health::{Baseline, CheckReport, Kind, Level, Manifest, Scheduler, Standing, Verdict, judge};
 use crate::model::{BootTime, Seconds};
 use crate::report::event::Event;
@@ -17,8 +17,6 @@ use crate::report::event::Event;
 const SAMPLE: Duration = Duration::from_secs(1);
 /// Every so many looks are thorough: they also see how often a unit was restarted.
 const THOROUGH: u32 = 4;
-/// How long a unit that systemd keeps restarting has to come up.
-const UNIT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What is watched while a candidate is proved.
 struct Proof {
@@ -92,7 +90,7 @@ impl Transaction<'_> {
         let baseline = |name: &String| Some(baselines.get(name).copied().unwrap_or(Baseline::New));
         Proof {
             scheduler: Scheduler::new(gate, Purpose::Gate, returned, baseline).patient(self.options().strict),
-            watch: UnitWatch::new(before, returned, UNIT_DEADLINE),
+            watch: UnitWatch::new(before, returned, unit_watch::DEADLINE),
             returned,
             next_sample: returned,
             samples: 0,

@@ -3,6 +3,7 @@
 mod asking;
 mod begin;
 mod health;
+mod keep;
 mod record;
 mod run;
 mod watch;
@@ -30,6 +31,7 @@ pub use self::health::examine;
 #[command(after_help = "Examples:
   nqd-guard check-manifest health.json   validate a manifest of health checks
   nqd-guard health                       run the checks of the running system
+  nqd-guard keep 5                       keep the last five systems that were proved
   nqd-guard status                       what the last transaction was, as JSON
   nqd-guard recover                      finish a transaction whose guard has died")]
 struct Cli {
@@ -49,6 +51,15 @@ enum Command {
         /// Use the checks of this system instead
         #[arg(long, value_name = "STORE-PATH")]
         system: Option<StorePath>,
+        /// Give every check the time that a deployment gives it, and wait until no unit fails or is restarted
+        #[arg(long)]
+        settle: bool,
+        /// Write the verdict for Prometheus' textfile collector, too
+        #[arg(long, value_name = "FILE")]
+        textfile: Option<PathBuf>,
+        /// Write the report to this file or device, too; it must be there
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// Print what is known of the last transaction, as JSON; one whose guard has died is finished first
     Status {
@@ -71,6 +82,11 @@ enum Command {
     Unban {
         /// Only this one
         system: Option<StorePath>,
+    },
+    /// Keep the last systems that were proved from the garbage collector, and let go of those before
+    Keep {
+        /// So many
+        n: u16,
     },
     /// Finish a transaction whose guard has died
     Recover,
@@ -159,7 +175,10 @@ fn delegate() -> Result<(), Failure> {
 fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::CheckManifest { file } => health::check_manifest(&file),
-        Command::Health { system } => health::health(system),
+        Command::Health { system, settle, textfile, record } => {
+            health::health(system, settle, &health::Copies { textfile, record })
+        }
+        Command::Keep { n } => keep::keep(n.into()),
         Command::Status { as_is } => watch::status(as_is),
         Command::Follow { id } => watch::follow(id.as_ref()),
         Command::History { limit } => record::history(limit),

@@ -8,6 +8,8 @@ use crate::model::StorePath;
 
 /// The version of [`Examination`].
 pub const VERSION: u32 = 1;
+/// The name of the built-in check of all units.
+pub const NO_FAILED_UNIT: &str = "no-failed-unit";
 
 /// How a system is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +50,7 @@ pub fn no_failed_unit(units: &Units, declared: bool) -> CheckReport {
         (Standing::Failing, format!("failed: {}", failed.join(", ")))
     };
     let level = if declared { Level::Wanted } else { Level::Required };
-    CheckReport { name: "no-failed-unit".to_owned(), level, baseline: None, standing, message }
+    CheckReport { name: NO_FAILED_UNIT.to_owned(), level, baseline: None, standing, message }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod manifest;
 pub mod probe_result;
 pub mod report;
 pub mod scheduler;
+pub mod textfile;
 pub mod unit_state;
 pub mod unit_watch;
 pub mod verdict;

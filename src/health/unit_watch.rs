@@ -8,6 +8,8 @@ use super::unit_state::Trouble;
 use super::{Baseline, CheckReport, Level, Standing, UnitState, Units};
 use crate::model::{BootTime, UnitName};
 
+/// How long a unit that systemd keeps restarting has to come up.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 /// So many automatic restarts since the switch are a crash loop, whatever state a sample happens to catch: a service
 /// that dies a second after every start is `running` nearly always.
 const LOOPING: u32 = 3;

@@ -13,7 +13,7 @@ After=multi-user.target
 ConditionPathExists=/dev/virtio-ports/org.nixos-quick-deploy.gate
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c '/nix/nqd-guard health > /dev/virtio-ports/org.nixos-quick-deploy.gate'
+ExecStart=/nix/nqd-guard health --settle --record /dev/virtio-ports/org.nixos-quick-deploy.gate
 SuccessExitStatus=10 22 25
 ";
 

@@ -1,20 +1,19 @@
 //! `disk`: a file system has room.
 
-use std::path::Path;
-
 use rustix::fs::statvfs;
 
 use crate::health::ProbeResult;
+use crate::health::kind::Disk;
 
-pub(super) fn probe(path: &Path, max_used: u8, max_inodes: u8) -> ProbeResult {
-    let stat = match statvfs(path) {
+pub(super) fn probe(disk: &Disk) -> ProbeResult {
+    let (at, max_used, max_inodes) = (disk.path.display(), disk.max_used_percent, disk.max_inodes_percent);
+    let stat = match statvfs(&disk.path) {
         Ok(stat) => stat,
-        Err(e) => return ProbeResult::fail(format!("{}: {e}", path.display())),
+        Err(e) => return ProbeResult::fail(format!("{at}: {e}")),
     };
     // As df(1) counts: what only root may use is neither used nor available.
     let used = percent(stat.f_blocks - stat.f_bfree, stat.f_blocks - stat.f_bfree + stat.f_bavail);
     let inodes = percent(stat.f_files - stat.f_ffree, stat.f_files);
-    let at = path.display();
     if used > u64::from(max_used) {
         ProbeResult::fail(format!("{at}: {used} % used, at most {max_used} % wanted"))
     } else if inodes > u64::from(max_inodes) {
@@ -40,9 +39,12 @@ mod tests {
 
     #[test]
     fn limits_decide() {
-        assert_eq!(probe(Path::new("/"), 100, 100).status, ProbeStatus::Pass);
-        assert_eq!(probe(Path::new("/"), 0, 100).status, ProbeStatus::Fail);
-        assert_eq!(probe(Path::new("/no/such/path"), 100, 100).status, ProbeStatus::Fail);
+        let of = |path: &str, max_used_percent, max_inodes_percent| {
+            probe(&Disk { path: path.into(), max_used_percent, max_inodes_percent }).status
+        };
+        assert_eq!(of("/", 100, 100), ProbeStatus::Pass);
+        assert_eq!(of("/", 0, 100), ProbeStatus::Fail);
+        assert_eq!(of("/no/such/path", 100, 100), ProbeStatus::Fail);
     }
 
     #[test]

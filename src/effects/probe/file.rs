@@ -1,6 +1,6 @@
 //! `file`: a file is there, and as described.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -8,17 +8,13 @@ use std::time::Duration;
 
 use super::matches;
 use crate::health::ProbeResult;
-use crate::health::kind::FileType;
+use crate::health::kind::{File, FileType};
 
 /// The part of a file that is looked at.
 const CONTENT: u64 = 64 << 10;
 
-pub(super) fn probe(
-    path: &Path,
-    is: FileType,
-    regex: Option<&str>,
-    max_age: Option<Duration>,
-) -> ProbeResult {
+pub(super) fn probe(file: &File) -> ProbeResult {
+    let (path, is, regex) = (&file.path, file.is, file.content_regex.as_deref());
     let at = path.display();
     let meta = match fs::metadata(path) {
         Ok(meta) => meta,
@@ -27,7 +23,7 @@ pub(super) fn probe(
     if !is_of(&meta, is) {
         return ProbeResult::fail(format!("{at} is there, but is no {}", word(is)));
     }
-    if let Some(limit) = max_age {
+    if let Some(limit) = file.max_age_seconds.map(Duration::from_secs) {
         // A change that lies ahead of the clock is not old.
         let age = meta.modified().ok().and_then(|m| m.elapsed().ok()).unwrap_or_default();
         if age > limit {
@@ -48,7 +44,7 @@ pub(super) fn probe(
 
 fn content(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|e| e.to_string())?;
+    let file = fs::File::open(path).map_err(|e| e.to_string())?;
     file.take(CONTENT).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -83,8 +79,8 @@ mod tests {
         fs::write(&file, "state: ready\n").unwrap();
         let old = std::time::UNIX_EPOCH + Duration::from_secs(1);
         let aged = dir.path().join("old");
-        File::create(&aged).unwrap().set_modified(old).unwrap();
-        let hour = Some(Duration::from_secs(3600));
+        fs::File::create(&aged).unwrap().set_modified(old).unwrap();
+        let hour = Some(3600);
         let rows = [
             (file.as_path(), FileType::File, Some("ready$|ready\n"), hour, Pass),
             (file.as_path(), FileType::File, Some("broken"), None, Fail),
@@ -95,7 +91,12 @@ mod tests {
             (Path::new("/no/such/file"), FileType::Any, None, None, Fail),
         ];
         for (path, is, regex, age, expected) in rows {
-            let got = probe(path, is, regex, age);
+            let got = probe(&File {
+                path: path.into(),
+                is,
+                content_regex: regex.map(str::to_owned),
+                max_age_seconds: age,
+            });
             assert_eq!(got.status, expected, "{path:?} {is:?} {regex:?}: {}", got.message);
         }
     }

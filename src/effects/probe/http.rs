@@ -15,20 +15,16 @@ use ureq::{Agent, Error};
 
 use super::{matches, resolve};
 use crate::health::ProbeResult;
+use crate::health::kind::Http;
 
 /// The part of a body that is looked at.
 const BODY: u64 = 64 << 10;
 /// Where NixOS, and others, keep the certificates of the authorities that the machine trusts.
 const AUTHORITIES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-bundle.crt"];
 
-pub(super) fn probe(
-    url: &str,
-    statuses: &[u16],
-    regex: Option<&str>,
-    verify: bool,
-    time: Duration,
-) -> ProbeResult {
-    let agent = match agent(url, verify, time) {
+pub(super) fn probe(http: &Http, time: Duration) -> ProbeResult {
+    let url = &http.url;
+    let agent = match agent(url, http.verify_tls, time) {
         Ok(agent) => agent,
         Err(why) => return ProbeResult::unknown(why),
     };
@@ -37,10 +33,10 @@ pub(super) fn probe(
         Err(e) => return ProbeResult::fail(format!("{url}: {e}")),
     };
     let status = response.status().as_u16();
-    if !statuses.contains(&status) {
+    if !http.expect_status.contains(&status) {
         return ProbeResult::fail(format!("{url}: http {status}"));
     }
-    let Some(regex) = regex else {
+    let Some(regex) = http.body_regex.as_deref() else {
         return ProbeResult::pass(format!("{url}: http {status}"));
     };
     let mut body = Vec::new();
@@ -56,7 +52,8 @@ pub(super) fn probe(
     }
 }
 
-fn agent(url: &str, verify: bool, time: Duration) -> Result<Agent, String> {
+/// Speaks HTTP as every probe does: to this one place, within this time, with no proxy.
+pub(super) fn agent(url: &str, verify: bool, time: Duration) -> Result<Agent, String> {
     let mut tls = TlsConfig::builder().disable_verification(!verify);
     if url.starts_with("https:") && verify {
         tls = tls.root_certs(authorities()?);
@@ -130,7 +127,13 @@ mod tests {
     }
 
     fn status(answer: &'static str, regex: Option<&str>) -> ProbeResult {
-        probe(&server(answer), &[200], regex, true, Duration::from_millis(500))
+        let http = Http {
+            url: server(answer),
+            expect_status: vec![200],
+            body_regex: regex.map(str::to_owned),
+            verify_tls: true,
+        };
+        probe(&http, Duration::from_millis(500))
     }
 
     #[test]

@@ -1,46 +1,107 @@
 //! Makes the probes: one file a kind. What a kind's settings mean is in [`crate::health::kind`].
 
+mod container;
 mod disk;
+mod dns;
 mod exec;
 mod file;
 mod http;
+mod journal;
+mod load;
+mod mcp;
+mod memory;
+mod port_closed;
+mod postgres;
 mod resolve;
 mod tcp;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::runner::{Output, RunError};
 use super::systemd::Systemd;
-use crate::health::{Check, CheckName, Kind, ProbeResult};
+use crate::health::{Check, CheckName, Kind, ProbeResult, UnitState};
+use crate::model::UnitName;
+
+/// What probes ask of the machine's service manager. [`Systemd`] is the one there is; a test has its own.
+pub trait Services: Send + Sync {
+    /// How a unit is.
+    fn unit(&self, name: &UnitName) -> Result<UnitState, RunError>;
+    /// Runs a program to its end in a unit of its own, with systemd's properties, for so long and with so much output.
+    fn run_to_end(
+        &self,
+        unit: &str,
+        properties: &[String],
+        argv: &[String],
+        limits: (Duration, usize),
+    ) -> Result<Output, RunError>;
+    /// Kills all that runs in a unit.
+    fn kill(&self, unit: &str) -> Result<(), RunError>;
+    /// `journalctl` with arguments, for so long and with so much output.
+    fn journal(&self, args: &[String], limits: (Duration, usize)) -> Result<Output, RunError>;
+}
+
+impl Services for Systemd {
+    fn unit(&self, name: &UnitName) -> Result<UnitState, RunError> {
+        self.unit(name)
+    }
+    fn run_to_end(
+        &self,
+        unit: &str,
+        properties: &[String],
+        argv: &[String],
+        limits: (Duration, usize),
+    ) -> Result<Output, RunError> {
+        self.run_to_end(unit, properties, argv, limits)
+    }
+    fn kill(&self, unit: &str) -> Result<(), RunError> {
+        self.kill(unit)
+    }
+    fn journal(&self, args: &[String], limits: (Duration, usize)) -> Result<Output, RunError> {
+        self.journal(args, limits)
+    }
+}
 
 /// What a probe may use.
 #[derive(Clone)]
 pub struct Prober {
-    /// The systemd of this machine.
-    pub systemd: Systemd,
+    services: Arc<dyn Services>,
+    switched: Option<u64>,
 }
 
 impl Prober {
+    /// Before any switch.
+    pub fn new(services: Arc<dyn Services>) -> Self {
+        Self { services, switched: None }
+    }
+
+    /// A switch begins: from this microsecond of the monotonic clock on, what is logged counts.
+    pub fn switched(&mut self, at: u64) {
+        self.switched = Some(at);
+    }
+
     /// Makes one probe. It takes no longer than the check's timeout and a little.
     pub fn probe(&self, name: &CheckName, check: &Check) -> ProbeResult {
         let time = check.timeout.duration();
+        let services = &*self.services;
         match &check.probe {
-            Kind::Unit { unit } => match self.systemd.unit(unit) {
+            Kind::Unit { unit } => match services.unit(unit) {
                 Ok(state) => state.probe(unit),
                 Err(e) => ProbeResult::unknown(e.to_string()),
             },
-            Kind::Http { url, expect_status, body_regex, verify_tls } => {
-                http::probe(url, expect_status, body_regex.as_deref(), *verify_tls, time)
-            }
-            Kind::Tcp { host, port } => tcp::probe(host, *port, time),
-            Kind::Exec { command, user, memory_max_bytes } => {
-                exec::probe(&self.systemd, name, command, (user.as_deref(), *memory_max_bytes), time)
-            }
-            Kind::File { path, is, content_regex, max_age_seconds } => {
-                file::probe(path, *is, content_regex.as_deref(), max_age_seconds.map(Duration::from_secs))
-            }
-            Kind::Disk { path, max_used_percent, max_inodes_percent } => {
-                disk::probe(path, *max_used_percent, *max_inodes_percent)
-            }
+            Kind::Http(http) => http::probe(http, time),
+            Kind::Tcp(tcp) => tcp::probe(&tcp.host, tcp.port, time),
+            Kind::PortClosed(tcp) => port_closed::probe(&tcp.host, tcp.port, time),
+            Kind::Exec(exec) => exec::probe(services, name, exec, time),
+            Kind::File(file) => file::probe(file),
+            Kind::Disk(disk) => disk::probe(disk),
+            Kind::Load(load) => load::probe(load),
+            Kind::Memory(memory) => memory::probe(memory),
+            Kind::Dns(dns) => dns::probe(dns, time),
+            Kind::Journal(journal) => journal::probe(services, journal, self.switched, time),
+            Kind::Container(container) => container::probe(services, name, container, time),
+            Kind::Postgres(postgres) => postgres::probe(services, name, postgres, time),
+            Kind::Mcp(mcp) => mcp::probe(mcp, time),
         }
     }
 }

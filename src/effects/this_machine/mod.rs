@@ -4,6 +4,7 @@ mod asks;
 mod events;
 mod heartbeat;
 mod ledger;
+mod proved;
 mod switch;
 
 use std::fs;
@@ -33,6 +34,7 @@ pub use self::heartbeat::Heartbeat;
 pub use self::ledger::{
     Journal, journal, last_evidence, prepare, read_bans, read_history, read_journal, write_bans, write_first,
 };
+pub use self::proved::{keep_proved, proved_roots};
 
 /// Time between two runs of the dead man's timer.
 const DEAD_MAN: Duration = Duration::from_secs(15);
@@ -66,7 +68,7 @@ impl ThisMachine {
         }
         let (sender, signals) = mpsc::channel();
         // The probes' own programs must not show that we are alive: only our own loop may.
-        let prober = probe::Prober { systemd: Systemd::new(runner.clone(), tools.clone()) };
+        let prober = probe::Prober::new(Arc::new(Systemd::new(runner.clone(), tools.clone())));
         let heartbeat = Arc::new(Heartbeat::of(&record.id));
         let pulse = heartbeat.clone();
         let runner = runner.with_pulse(Arc::new(move || pulse.show()));
@@ -143,7 +145,7 @@ impl HealthProber {
     /// With the tools of `tools`.
     pub fn new(runner: Runner, tools: StorePath) -> Self {
         let (sender, signals) = mpsc::channel();
-        Self { prober: probe::Prober { systemd: Systemd::new(runner, tools) }, sender, signals }
+        Self { prober: probe::Prober::new(Arc::new(Systemd::new(runner, tools))), sender, signals }
     }
 }
 

@@ -45,6 +45,9 @@ impl ThisMachine {
         let properties = ["Type=exec", "RemainAfterExit=yes", &out, &err];
         let script = system.join("bin/switch-to-configuration").display().to_string();
         let began = clock::boot_now();
+        if action == Action::Test {
+            self.prober.switched(clock::monotonic_micros());
+        }
         let argv = [script, action.word().to_owned()];
         let mut output = Output::new(log).map_err(tried(&what))?;
         let ended = self

@@ -8,6 +8,8 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, RCODE, TYPE};
 
+use crate::health::kind::dns::Record;
+
 /// What resolv.conf(5) says, as far as it matters here.
 #[derive(Debug, PartialEq)]
 pub(super) struct Config {
@@ -41,6 +43,11 @@ impl Config {
         config
     }
 
+    /// One server, which is asked for names as they stand.
+    pub(super) fn of_server(server: SocketAddr) -> Self {
+        Self { servers: vec![server], search: Vec::new(), ndots: 0 }
+    }
+
     /// The full names to try for a host, in order.
     fn candidates(&self, host: &str) -> Vec<String> {
         let searched = self.search.iter().map(|domain| format!("{host}.{domain}"));
@@ -53,15 +60,19 @@ impl Config {
     }
 }
 
-/// The addresses of a host, of both families.
-pub(super) fn query(config: &Config, host: &str, time: Duration) -> io::Result<Vec<IpAddr>> {
+/// The addresses of a host.
+pub(super) fn query(config: &Config, host: &str, record: Record, time: Duration) -> io::Result<Vec<IpAddr>> {
+    let types: &[TYPE] = match record {
+        Record::Any => &[TYPE::A, TYPE::AAAA],
+        Record::A => &[TYPE::A],
+        Record::Aaaa => &[TYPE::AAAA],
+    };
     let mut failure = None;
     for name in config.candidates(host) {
         let share = (time / 4).max(Duration::from_millis(100));
         for server in config.servers.iter().take(3) {
-            let both = ask(*server, &name, TYPE::A, share)
-                .and_then(|a| ask(*server, &name, TYPE::AAAA, share).map(|b| [a, b].concat()));
-            match both {
+            let asked = types.iter().map(|t| ask(*server, &name, *t, share));
+            match asked.collect::<io::Result<Vec<_>>>().map(|found| found.concat()) {
                 Ok(found) if !found.is_empty() => return Ok(found),
                 // This name does not exist, says a server that answers: try the next name.
                 Ok(_) => break,
@@ -141,50 +152,24 @@ fn read(bytes: &[u8], id: u16) -> io::Result<Option<Vec<IpAddr>>> {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
-    use simple_dns::ResourceRecord;
-    use simple_dns::rdata::A;
-
     use super::*;
-
-    /// A name server that knows one name.
-    fn server(knows: &'static str) -> SocketAddr {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = socket.local_addr().unwrap();
-        thread::spawn(move || {
-            let mut buffer = [0; 512];
-            while let Ok((n, peer)) = socket.recv_from(&mut buffer) {
-                let query = Packet::parse(&buffer[..n]).unwrap();
-                let question = query.questions[0].clone();
-                let mut reply = Packet::new_reply(query.id());
-                if question.qname.to_string() != knows {
-                    *reply.rcode_mut() = RCODE::NameError;
-                } else if question.qtype == TYPE::A.into() {
-                    let data = RData::A(A { address: u32::from(Ipv4Addr::new(192, 0, 2, 9)) });
-                    reply.answers.push(ResourceRecord::new(question.qname.clone(), CLASS::IN, 60, data));
-                }
-                reply.questions.push(question);
-                socket.send_to(&reply.build_bytes_vec().unwrap(), peer).unwrap();
-            }
-        });
-        address
-    }
+    use crate::effects::probe::resolve::fake::server;
 
     #[test]
     fn names_are_found_also_in_a_search_domain() {
-        let config = |server| Config { servers: vec![server], search: vec!["example.org".into()], ndots: 1 };
+        let config =
+            |server| Config { search: vec!["example.org".into()], ndots: 1, ..Config::of_server(server) };
         let time = Duration::from_secs(2);
-        let found = query(&config(server("web.example.org")), "web", time).unwrap();
+        let found = query(&config(server("web.example.org")), "web", Record::Any, time).unwrap();
         assert_eq!(found, ["192.0.2.9".parse::<IpAddr>().unwrap()]);
-        assert!(query(&config(server("other")), "web", time).unwrap().is_empty());
+        assert!(query(&config(server("other")), "web", Record::Any, time).unwrap().is_empty());
     }
 
     #[test]
     fn a_silent_server_is_an_error() {
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let config = Config { servers: vec![silent.local_addr().unwrap()], search: Vec::new(), ndots: 1 };
-        assert!(query(&config, "web.example", Duration::from_millis(200)).is_err());
+        let config = Config::of_server(silent.local_addr().unwrap());
+        assert!(query(&config, "web.example", Record::Any, Duration::from_millis(200)).is_err());
     }
 
     #[test]

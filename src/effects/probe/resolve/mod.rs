@@ -3,15 +3,18 @@
 //! the servers of /etc/resolv.conf.
 
 mod dns;
+#[cfg(test)]
+pub(super) mod fake;
 mod nscd;
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::effects::clock;
 use crate::effects::files::read_text;
+use crate::health::kind::dns::Record;
 
 /// The addresses of a host, at least one.
 pub(super) fn resolve(host: &str, time: Duration) -> io::Result<Vec<IpAddr>> {
@@ -35,8 +38,19 @@ pub(super) fn resolve(host: &str, time: Duration) -> io::Result<Vec<IpAddr>> {
         nscd::Answer::NoDaemon => {}
     }
     let conf = read_text(Path::new("/etc/resolv.conf"), 1 << 20)?.unwrap_or_default();
-    let found = dns::query(&dns::Config::parse(&conf), host, time.saturating_sub(started.elapsed()))?;
+    let found =
+        dns::query(&dns::Config::parse(&conf), host, Record::Any, time.saturating_sub(started.elapsed()))?;
     if found.is_empty() { Err(none(host)) } else { Ok(found) }
+}
+
+/// The addresses that one name server knows for a name as it stands; there may be none.
+pub(super) fn ask_server(
+    server: SocketAddr,
+    name: &str,
+    record: Record,
+    time: Duration,
+) -> io::Result<Vec<IpAddr>> {
+    dns::query(&dns::Config::of_server(server), name.trim_end_matches('.'), record, time)
 }
 
 fn none(host: &str) -> io::Error {
