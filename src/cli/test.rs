@@ -54,7 +54,7 @@ pub(super) struct Args {
     junit: Option<PathBuf>,
     /// Arguments for Nix: --override-input, --impure, -L, …
     #[arg(last = true, value_name = "NIX-ARGUMENTS")]
-    nix_args: Vec<String>,
+    for_nix: Vec<String>,
 }
 
 impl Args {
@@ -72,7 +72,7 @@ impl Args {
             let tried = if app.stopped() {
                 Err(Failure::refused("interrupted"))
             } else {
-                trial::build(app, &host, &self.nix_args).and_then(|built| self.one(app, built))
+                trial::build(app, &host, &self.for_nix).and_then(|built| self.one(app, built))
             };
             // One that fails keeps no other from being tried.
             tried.unwrap_or_else(|failure| {

@@ -73,36 +73,21 @@ impl Vm {
         observer: Option<Observer>,
         stopped: &dyn Fn() -> bool,
     ) -> io::Result<Booted> {
-        let kill = Arc::new(AtomicBool::new(false));
+        let (record, kill) = (record(disks.path()), Arc::new(AtomicBool::new(false)));
         let (runner, cmd) = (Runner::new(kill.clone(), observer), self.command(disks.path()));
-        let started = clock::start();
-        thread::scope(|scope| {
+        let (waited, ran) = thread::scope(|scope| {
             let running = scope.spawn(|| runner.run(&cmd));
-            let waited = loop {
-                let (ended, late) = (running.is_finished(), started.elapsed() >= time);
-                // Looked at after that: what was written before the end counts.
-                match read(&record(disks.path())) {
-                    Err(e) => break Err(e),
-                    Ok(Some(said)) => break Ok(Booted::Said(said)),
-                    Ok(None) if stopped() => break Ok(Booted::Stopped),
-                    Ok(None) if ended || late => break Ok(Booted::Said(Said::Late { bytes: 0 })),
-                    Ok(None) => clock::sleep(LOOK),
-                }
-            };
-            let was_killed = !running.is_finished();
+            let waited = wait(&record, time, &|| running.is_finished(), stopped);
             kill.store(true, Ordering::Relaxed);
-            let ran = running.join().unwrap_or_else(|_| Err(RunError::NotText));
-            Ok(match waited? {
-                Booted::Said(Said::Late { .. }) => {
-                    let bytes = written(&record(disks.path()))?;
-                    Booted::Said(if was_killed {
-                        Said::Late { bytes }
-                    } else {
-                        Said::Ended { how: how(&ran), bytes }
-                    })
-                }
-                other => other,
-            })
+            (waited, running.join())
+        });
+        let ran = ran.map_err(|_| io::Error::other("a thread of our own has panicked"))?;
+        let bytes = || written(&record);
+        Ok(match waited? {
+            Waited::Said(said) => Booted::Said(said),
+            Waited::Stopped => Booted::Stopped,
+            Waited::Late => Booted::Said(Said::Late { bytes: bytes()? }),
+            Waited::Ended => Booted::Said(Said::Ended { how: how(&ran), bytes: bytes()? }),
         })
     }
 
@@ -123,6 +108,37 @@ impl Vm {
             .env("NIX_EFI_VARS", dir.join("efi-vars.fd"))
             .env("NIX_SWTPM_DIR", dir.join("swtpm"))
             .own_group()
+    }
+}
+
+/// Why waiting was over.
+enum Waited {
+    Said(Said),
+    Stopped,
+    Late,
+    Ended,
+}
+
+/// Waits for a whole line of the record.
+fn wait(
+    record: &Path,
+    time: Duration,
+    has_ended: &dyn Fn() -> bool,
+    stopped: &dyn Fn() -> bool,
+) -> io::Result<Waited> {
+    let started = clock::start();
+    loop {
+        // Looked at before the record: what was written before the end counts.
+        let (ended, late) = (has_ended(), started.elapsed() >= time);
+        if let Some(said) = read(record)? {
+            return Ok(Waited::Said(said));
+        }
+        match (stopped(), ended, late) {
+            (true, ..) => return Ok(Waited::Stopped),
+            (_, true, _) => return Ok(Waited::Ended),
+            (.., true) => return Ok(Waited::Late),
+            _ => clock::sleep(LOOK),
+        }
     }
 }
 

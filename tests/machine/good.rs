@@ -18,6 +18,7 @@ pub fn rows() -> Vec<Row> {
         ("deploying_this_machine", local),
         ("health_of_a_machine", health),
         ("what_changes_on_a_machine_and_why", compared),
+        ("a_wrapper_names_the_revision_of_its_flake", wrapped),
     ]
 }
 
@@ -329,4 +330,33 @@ fn compared() {
     // Its derivation was recorded and kept.
     operator.hosts(r#"web = nixos { name = "web"; version = "3"; };"#);
     operator.on(&machine, &["why", "web", ".#web"]).expect(0, &["root cause"]);
+}
+
+/// A flake in the store knows no revision: the wrapper of lib.mkApps says it, and only of the flake that it names.
+fn wrapped() {
+    let (operator, machine, _) = start(PLAIN);
+    operator.hosts(NEXT);
+    let plan = |more: &[&str]| {
+        let flake = format!("NQD_FLAKE={}", operator.flake().display());
+        let revision = "NQD_REVISION=0123456789abcdef0123456789abcdef01234567-dirty";
+        let (nqd, there) = (operator.program().to_str().unwrap(), format!("root@{}", machine.address()));
+        let guard = crate::guard();
+        let words = [
+            &flake,
+            revision,
+            nqd,
+            "plan",
+            "web",
+            "--target-host",
+            &there,
+            "--guard",
+            guard.to_str().unwrap(),
+        ];
+        let out = operator.command("/usr/bin/env", &[&words[..], more].concat()).output().unwrap();
+        String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned()
+    };
+    let said = plan(&[]);
+    assert!(said.contains("#web at 0123456789ab-dirty"), "{said}");
+    let said = plan(&["--flake", "."]);
+    assert!(said.contains(".#web at ") && !said.contains("0123456789ab"), "{said}");
 }
