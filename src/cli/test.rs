@@ -22,6 +22,7 @@ use crate::report::{gate_text, junit};
 #[command(after_help = "Examples:
   nqd test web                          the host web of the flake here
   nqd test web db --timeout 20m         two hosts, one after another
+  nqd test web -v                       shows its console as it boots
   nqd test web --keep                   its disk, console and record stay, and it is said where
   nqd test --vm ./result --name web     a VM that is built already: without Nix and without a home, as in a build
 
