@@ -21,6 +21,13 @@ pub fn monotonic_micros() -> u64 {
     s * 1_000_000 + ns / 1000
 }
 
+/// A past time of [`boot_now`]'s on the clock of [`monotonic_micros`]. While the machine sleeps only the former goes on:
+/// across that, the answer is too early.
+pub fn to_monotonic(past: BootTime) -> u64 {
+    let ago = boot_now().since(past);
+    monotonic_micros().saturating_sub(u64::try_from(ago.as_micros()).unwrap_or(u64::MAX))
+}
+
 /// Wall time in UTC as RFC 3339 with whole seconds: for people, never for decisions.
 pub fn wall() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()

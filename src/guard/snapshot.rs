@@ -19,7 +19,8 @@ pub fn manifest_of(m: &dyn Machine, system: &StorePath) -> Result<(Manifest, Opt
 }
 
 /// The checks of `gate` whose earlier result is comparable: the previous system declares them in the same way, and
-/// for a unit both systems have it (DESIGN rule 6).
+/// for a unit both systems have it (DESIGN rule 6). What was logged before the switch is not comparable with what was
+/// logged since: the last attempt's words would excuse this one's.
 fn known(
     m: &dyn Machine,
     gate: &Manifest,
@@ -36,6 +37,7 @@ fn known(
             |unit: &UnitName| Ok::<_, Fault>(m.has_unit(previous, unit)? && m.has_unit(candidate, unit)?);
         let comparable = match &check.probe {
             Kind::Unit { unit } => both_have(unit)?,
+            Kind::Journal(_) => false,
             _ => true,
         };
         if comparable && gate.same_check(name, &before) {

@@ -7,7 +7,7 @@ use crate::effects::files::{read_text, write_durable, write_line};
 use crate::effects::machine::{Fault, Prober};
 use crate::effects::runner::Runner;
 use crate::effects::systemd::Systemd;
-use crate::effects::this_machine::HealthProber;
+use crate::effects::this_machine::{HealthProber, read_journal};
 use crate::effects::{clock, layout, system_files};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ use crate::guard::survey;
 use crate::health::examination::{Examination, NO_FAILED_UNIT, VERSION, no_failed_unit, verdict};
 use crate::health::scheduler::Purpose;
 use crate::health::{CheckReport, Manifest, textfile};
-use crate::model::StorePath;
+use crate::model::{BootTime, StorePath};
 
 pub(super) fn check_manifest(file: &Path) -> Result<Exit, Failure> {
     let name = file.display();
@@ -74,7 +74,7 @@ fn look(system: Option<StorePath>, settle: bool) -> Result<(Examination, Manifes
         })?,
         None => Manifest::default(),
     };
-    let mut prober = HealthProber::new(Runner::default(), running.clone());
+    let mut prober = HealthProber::new(Runner::default(), running.clone(), settled(&running));
     let purpose = if settle { Purpose::Gate } else { Purpose::Survey };
     let mut checks = survey::survey(&mut prober, &manifest, purpose, |_, _| Ok::<(), Fault>(()))?;
     checks.insert(0, units(&mut prober, running, described.manifest.is_some(), settle)?);
@@ -87,6 +87,15 @@ fn look(system: Option<StorePath>, settle: bool) -> Result<(Examination, Manifes
         checks,
     };
     Ok((examination, manifest))
+}
+
+/// When a transaction of this boot that left the running system in place ended, if one did.
+fn settled(running: &StorePath) -> Option<BootTime> {
+    // Where that cannot be known, more of the journal counts as this system's, never less.
+    let record = read_journal().ok().flatten()?;
+    let boot = system_files::boot_id().ok()?;
+    let left = record.outcome.as_ref().is_some_and(|o| o.runs == *running);
+    (record.ended() && record.boot_id == boot && left).then_some(record.entered)
 }
 
 /// The built-in check of all units; `declared`: there is a manifest.

@@ -18,6 +18,7 @@ pub fn rows() -> Vec<Row> {
         ("boot_loader_that_fails_at_commit", boot_loader_fails),
         ("explicit_unit_check_sees_a_restart", restarted_unit),
         ("exec_checks_that_hang_flood_or_fork", nasty_exec),
+        ("words_in_the_journal_count_from_the_switch_on", journal),
         ("wanted_failure_commits_as_degraded", degraded),
     ]
 }
@@ -153,6 +154,43 @@ fn nasty_exec() {
         let left = machine
             .exec("systemctl list-units --all --plain --no-legend 'nqd-*' | wc -l; pgrep -c yes || true");
         assert_eq!(left.split_whitespace().collect::<Vec<_>>(), ["0", "0"], "left over after {command:?}");
+    }
+}
+
+/// A good site whose other unit says something when it is started, and a check of what is logged.
+fn talking(version: &str, words: &str) -> String {
+    let talk = format!("[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/echo {words}\\n");
+    let quiet =
+        r#"checks.quiet = { probe = { kind = "journal"; pattern = "the (very )?cause"; }; period = 0.3; };"#;
+    site(version, "200", quiet).replace(
+        "units.\"web.service\" = httpd { status = \"200\"; };",
+        &format!("units = {{ \"web.service\" = httpd {{ }}; \"talk.service\" = \"{talk}\"; }};"),
+    )
+}
+
+fn journal() {
+    let (operator, machine, _) = start(&talking("1", "the very cause"));
+    let guard = crate::guard().display().to_string();
+    let health =
+        |code: i32, says: &str| operator.on(&machine, &["health", "--guard", &guard]).expect(code, &[says]);
+    health(25, "talk.service logged");
+    // What the system before has said is not said again.
+    operator.hosts(&talking("2", "all is well"));
+    let second = operator.build("web");
+    operator.deploy(&machine, "web", &[]).expect(0, &["committed", "check quiet passes"]);
+    assert_all(&machine, &second, 2);
+    health(0, "since this system was deployed");
+    operator.hosts(&talking("3", "here is the cause"));
+    for _ in 0..2 {
+        // The first attempt's words do not excuse the second one's.
+        let says = [
+            "rolled back: check quiet",
+            "talk.service logged \"here is the cause\" since the switch",
+            "new)",
+        ];
+        operator.deploy(&machine, "web", &["--force"]).expect(20, &says);
+        assert_all(&machine, &second, 2);
+        health(0, "since this system was deployed");
     }
 }
 

@@ -17,6 +17,8 @@ pub fn rows() -> Vec<Row> {
         ("sudo_with_a_password_and_doas", escalation),
         ("deploying_this_machine", local),
         ("health_of_a_machine", health),
+        ("health_that_settles_is_measured_and_recorded", settled),
+        ("proved_systems_are_kept", kept),
         ("what_changes_on_a_machine_and_why", compared),
         ("a_wrapper_names_the_revision_of_its_flake", wrapped),
     ]
@@ -112,10 +114,30 @@ const CHECKS: &str = r#"
   root.probe = { kind = "exec"; command = [ "/bin/sh" "-c" "test $(id -u) = 0" ]; user = "root"; };
   file = { probe = { kind = "file"; path = "/etc/hostname"; contentRegex = "web"; }; after = [ "unit" ]; };
   disk.probe = { kind = "disk"; path = "/"; };
+  load.probe = { kind = "load"; minutes = 1; maxPerCpu = 1000; };
+  memory.probe = { kind = "memory"; minAvailablePercent = 1; };
+  dns.probe = { kind = "dns"; name = "localhost"; record = "a"; expect = [ "127.0.0.1" ]; };
+  closed.probe = { kind = "port-closed"; host = "127.0.0.1"; port = 9; };
+  quiet.probe = { kind = "journal"; pattern = "no such words"; priority = "err"; };
+  container.probe = { kind = "container"; name = "web"; program = "/usr/local/bin/podman"; };
+  postgres.probe = { kind = "postgres"; program = "/usr/local/bin/psql"; user = "deploy"; extensions = [ "hstore" ]; };
+"#;
+
+/// Programs that answer as podman and psql do, if they are run as they should be.
+const PODMAN: &str = r#"#!/bin/sh
+test "$(/usr/bin/id -un) $2 $5 $6" = "root --type {{json .State}} web" && echo '{"Status":"running","StartedAt":"t"}'
+"#;
+const PSQL: &str = r#"#!/bin/sh
+test "$(/usr/bin/id -un) $PGOPTIONS" = "deploy -c statement_timeout=5000" || { echo "$(/usr/bin/id -un): $PGOPTIONS" >&2; exit 1; }
+case "$*" in *"--username=deploy --dbname=postgres"*"''e''"*"''hstore''"*) printf 'server 15\nextension hstore 1.8 1.8\n' ;; esac
 "#;
 
 fn every_kind_of_check() {
     let (operator, machine, _) = start(PLAIN);
+    for (name, text) in [("podman", PODMAN), ("psql", PSQL)] {
+        machine.write(&format!("/usr/local/bin/{name}"), text);
+        machine.exec(&format!("chmod 755 /usr/local/bin/{name}"));
+    }
     operator.hosts(&format!(r#"web = nixos {{ name = "web"; version = "2"; units."web.service" = httpd {{ }}; checks = {{ {CHECKS} }}; }};"#));
     let second = operator.build("web");
     let ended = operator
@@ -123,8 +145,8 @@ fn every_kind_of_check() {
         .expect(0, &["exec (exec, required, new)", "check http passes", "check file passes"]);
     assert_eq!(
         ended.stderr.matches(" passes").count(),
-        10,
-        "eight declared checks and two built in:\n{}",
+        17,
+        "fifteen declared checks and two built in:\n{}",
         ended.stderr
     );
     assert_all(&machine, &second, 2);
@@ -315,6 +337,89 @@ fn health() {
         .on(&machine, &["health", "--guard", &guard, "--json"])
         .expect(25, &["\"verdict\":\"unhealthy\"", "refused"]);
     assert_eq!(json.stdout.lines().count(), 1, "one line of JSON: {}", json.stdout);
+}
+
+fn settled() {
+    let (_, machine, _) = start(
+        r#"web = nixos { name = "web"; units."web.service" = httpd { };
+             checks.site = { probe = { kind = "http"; url = "http://localhost:8080/"; }; period = 0.2; }; };"#,
+    );
+    machine.install_program(&crate::guard(), "nqd-guard");
+    let ends = |script: &str| {
+        let out = machine.try_exec(script);
+        (
+            out.status.code(),
+            format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)),
+        )
+    };
+    let all = "nqd-guard health --settle --textfile /run/nqd.prom --record /run/record";
+    let (code, said) = ends(all);
+    assert!(code == Some(1) && said.contains("makes no file"), "a device that is missing: {said}");
+    machine.exec("mkfifo /run/record; timeout 60 cat /run/record > /run/received 2> /dev/null &");
+    assert_eq!(ends(all).0, Some(0));
+    assert_eq!(machine.exec("stat -c %a /run/nqd.prom"), "644");
+    let measured = machine.exec("cat /run/nqd.prom");
+    for line in [
+        "nqd_health_verdict{verdict=\"healthy\"} 1",
+        "nqd_health_check{check=\"site\",kind=\"http\",level=\"required\",state=\"passing\"} 1",
+        "nqd_health_check{check=\"no-failed-unit\",kind=\"units\",level=\"wanted\",state=\"failing\"} 0",
+    ] {
+        assert!(measured.contains(line), "{line}: {measured}");
+    }
+    let received = machine.exec("cat /run/received");
+    assert!(received.lines().count() == 1 && received.contains("\"verdict\":\"ok\""), "{received}");
+    // It runs whenever somebody looks: only who goes on looking sees that it dies.
+    machine.exec("systemd-run --quiet --unit=loop -p Restart=always -p RestartSec=50ms -p StartLimitIntervalSec=0 sh -c 'sleep 1; exit 1'");
+    let (code, said) = ends("nqd-guard health --settle --textfile /run/nqd.prom");
+    assert!(code == Some(10) && said.contains("loop.service was restarted"), "{code:?}: {said}");
+    assert!(machine.exec("cat /run/nqd.prom").contains("nqd_health_verdict{verdict=\"degraded\"} 1"));
+    machine.exec("systemctl stop loop web");
+    let (code, said) = ends("nqd-guard health --textfile /run/nqd.prom");
+    assert!(code == Some(25) && said.contains("refused"), "{code:?}: {said}");
+    assert!(machine.exec("cat /run/nqd.prom").contains("nqd_health_verdict{verdict=\"unhealthy\"} 1"));
+    // What could not be examined at all is not what it was when it could.
+    machine.exec("systemctl start web; mkdir /tmp/broken; ln -sfn /nix/store/none /run/current-system");
+    let (code, said) = ends("nqd-guard health --textfile /run/nqd.prom");
+    assert!(code != Some(0), "{said}");
+    assert!(machine.exec("cat /run/nqd.prom").contains("nqd_health_verdict{verdict=\"unknown\"} 1"));
+}
+
+fn kept() {
+    let hosts = |version: &str| format!(r#"web = nixos {{ name = "web"; version = "{version}"; }};"#);
+    let (operator, machine, _) = start(PLAIN);
+    machine.install_program(&crate::guard(), "nqd-guard");
+    machine.exec("nqd-guard keep 2");
+    let deploy = |version: &str| {
+        operator.hosts(&hosts(version));
+        let system = operator.build("web");
+        operator.deploy(&machine, "web", &["--soak", "0s"]).expect(0, &["committed"]);
+        system
+    };
+    let systems = ["2", "3", "4"].map(deploy);
+    let roots = || machine.exec("cd /nix/var/nix/gcroots/nqd-proved; readlink * | sort");
+    let sorted = |systems: &[String]| {
+        let mut systems = systems.to_vec();
+        systems.sort();
+        systems.join("\n")
+    };
+    machine.exec("nqd-guard keep 3");
+    assert_eq!(roots(), sorted(&systems));
+    for _ in 0..2 {
+        machine.exec("nqd-guard keep 2");
+        assert_eq!(roots(), sorted(&systems[1..]));
+    }
+    let why = machine.exec(&format!("nix-store --query --roots {}", systems[1]));
+    assert!(why.contains("nqd-proved"), "{why}");
+    // A history that cannot be read lets go of nothing.
+    machine.exec("mv /nix/var/nqd/history.jsonl /root/history; echo '{' > /nix/var/nqd/history.jsonl");
+    for damage in ["true", "rm /nix/var/nqd/history.jsonl", "mkdir /nix/var/nqd/history.jsonl"] {
+        machine.exec(damage);
+        assert!(!machine.try_exec("nqd-guard keep 1").status.success(), "{damage}");
+        assert_eq!(roots(), sorted(&systems[1..]), "{damage}");
+    }
+    machine.exec("rmdir /nix/var/nqd/history.jsonl; mv /root/history /nix/var/nqd/history.jsonl");
+    machine.exec("nqd-guard keep 1");
+    assert_eq!(roots(), systems[2]);
 }
 
 /// The machine tells what it runs and what that is made of; the operator's store what the flake says.

@@ -9,7 +9,7 @@ use rustix::process::geteuid;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Services;
+use super::{Services, Since};
 use crate::effects::clock;
 use crate::health::ProbeResult;
 use crate::health::kind::Journal;
@@ -52,23 +52,23 @@ enum Seen {
     More,
 }
 
-pub(super) fn probe(
-    services: &dyn Services,
-    journal: &Journal,
-    switched: Option<u64>,
-    time: Duration,
-) -> ProbeResult {
+pub(super) fn probe(services: &dyn Services, journal: &Journal, since: Since, time: Duration) -> ProbeResult {
     if !geteuid().is_root() {
         return ProbeResult::unknown("only root sees all of the journal");
     }
-    let back = journal.within_seconds.saturating_mul(1_000_000);
-    let since = switched.unwrap_or(clock::monotonic_micros().saturating_sub(back));
-    let span = match switched {
-        Some(_) => "since the switch".to_owned(),
-        None => format!("in the last {} s", journal.within_seconds),
-    };
+    let (since, span) = span(journal, since, clock::monotonic_micros());
     look(services, journal, since, time)
         .map_or_else(ProbeResult::unknown, |found| answer(journal, &span, found))
+}
+
+/// From when on what is logged counts, and how that is said.
+fn span(journal: &Journal, since: Since, now: u64) -> (u64, String) {
+    let back = now.saturating_sub(journal.within_seconds.saturating_mul(1_000_000));
+    match (since.switch, since.settled) {
+        (Some(switch), _) => (switch, "since the switch".to_owned()),
+        (None, Some(settled)) if settled > back => (settled, "since this system was deployed".to_owned()),
+        _ => (back, format!("in the last {} s", journal.within_seconds)),
+    }
 }
 
 /// Looks for the pattern: the unit and the line that hold it, if any do.
@@ -167,6 +167,7 @@ fn answer(journal: &Journal, span: &str, found: Option<(String, String)>) -> Pro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effects::runner::{Output, RunError};
 
     fn entry(at: u64, unit: &str, message: &str) -> String {
         format!(
@@ -212,12 +213,76 @@ mod tests {
         assert!(seen(&[entry(0, "a", "1").replace("\"0\"", "\"soon\"")], 9).is_err());
     }
 
+    fn journal(more: &str) -> Journal {
+        serde_json::from_str(&format!(r#"{{"pattern":"out of memory"{more}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn what_counts_begins_with_the_switch_or_lies_within_the_time() {
+        let of =
+            |switch, settled, now| span(&journal(r#","withinSeconds":2"#), Since { switch, settled }, now);
+        let second = 1_000_000;
+        assert_eq!(of(None, None, 5 * second), (3 * second, "in the last 2 s".to_owned()));
+        assert_eq!(of(None, None, second).0, 0, "no further than this boot");
+        assert_eq!(of(None, Some(4 * second), 5 * second).0, 4 * second);
+        assert_eq!(of(None, Some(second), 5 * second).0, 3 * second);
+        assert_eq!(of(Some(second), None, 5 * second), (second, "since the switch".to_owned()));
+    }
+
+    /// journalctl with a journal of its own: the newest entries first, filtered by unit.
+    struct Recorded(Vec<String>);
+
+    impl Services for Recorded {
+        fn unit(&self, _: &crate::model::UnitName) -> Result<crate::health::UnitState, RunError> {
+            Err(RunError::NotText)
+        }
+        fn run_to_end(
+            &self,
+            _: &str,
+            _: &[String],
+            _: &[String],
+            _: (Duration, usize),
+        ) -> Result<Output, RunError> {
+            Err(RunError::NotText)
+        }
+        fn kill(&self, _: &str) -> Result<(), RunError> {
+            Err(RunError::NotText)
+        }
+        fn journal(&self, args: &[String], _: (Duration, usize)) -> Result<Output, RunError> {
+            if self.0.first().is_some_and(|l| l == "broken") {
+                return Err(RunError::NotText);
+            }
+            let value = |name| args.iter().find_map(|a| a.strip_prefix(name)).unwrap_or_default();
+            let unit = format!("\"{}", value("--unit="));
+            let lines = self.0.iter().filter(|l| l.contains(&unit)).take(value("--lines=").parse().unwrap());
+            let text = lines.fold(String::new(), |all, l| all + l + "\n");
+            Ok(Output { stdout: text.into_bytes(), ..Output::default() })
+        }
+    }
+
+    #[test]
+    fn it_is_read_until_an_entry_is_older_or_there_is_no_other() {
+        let well =
+            |n: u64| (0..n).map(|i| entry(100_000 - i, "web.service", r#""ready""#)).collect::<Vec<_>>();
+        let bad = |at| entry(at, "web.service", r#""out of memory""#);
+        let of = |entries: Vec<String>, more: &str| {
+            look(&Recorded(entries), &journal(more), 100, Duration::from_secs(9))
+        };
+        let found = |entries, more| of(entries, more).unwrap().is_some();
+        assert!(found([well(10), vec![bad(200)]].concat(), ""));
+        assert!(!found([well(10), vec![bad(99)]].concat(), ""));
+        assert!(found([well(5000), vec![bad(200)]].concat(), ""), "beyond what is read at first");
+        assert!(!found([well(5000), vec![bad(99)]].concat(), ""));
+        assert!(of(well(40_000), "").unwrap_err().contains("more than 32768 entries"));
+        assert!(!found(vec![bad(200)], r#","unit":"other.service""#), "the unit has logged nothing");
+        assert!(of(Vec::new(), "").unwrap_err().contains("nothing of this boot"));
+        assert!(of(vec!["broken".to_owned()], "").is_err());
+    }
+
     #[test]
     fn what_journalctl_is_asked() {
-        let journal: Journal =
-            serde_json::from_str(r#"{"pattern":"x","unit":"web.service","priority":"err"}"#).unwrap();
         assert_eq!(
-            arguments(Some(&journal), 256).join(" "),
+            arguments(Some(&journal(r#","unit":"web.service","priority":"err""#)), 256).join(" "),
             "--no-pager --quiet --all --boot --reverse --output=json --output-fields=MESSAGE,_SYSTEMD_UNIT,UNIT --lines=256 --unit=web.service --priority=err"
         );
     }

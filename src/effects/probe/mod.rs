@@ -62,22 +62,31 @@ impl Services for Systemd {
     }
 }
 
+/// From when on what is logged counts, in microseconds of the monotonic clock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Since {
+    /// A switch of ours began: everything from here on counts, and nothing before.
+    pub switch: Option<u64>,
+    /// The running system was left in place: what was logged before is another's.
+    pub settled: Option<u64>,
+}
+
 /// What a probe may use.
 #[derive(Clone)]
 pub struct Prober {
     services: Arc<dyn Services>,
-    switched: Option<u64>,
+    since: Since,
 }
 
 impl Prober {
-    /// Before any switch.
+    /// Nothing is known of any switch.
     pub fn new(services: Arc<dyn Services>) -> Self {
-        Self { services, switched: None }
+        Self { services, since: Since::default() }
     }
 
-    /// A switch begins: from this microsecond of the monotonic clock on, what is logged counts.
-    pub fn switched(&mut self, at: u64) {
-        self.switched = Some(at);
+    /// From now on, with this.
+    pub fn set_since(&mut self, since: Since) {
+        self.since = since;
     }
 
     /// Makes one probe. It takes no longer than the check's timeout and a little.
@@ -98,7 +107,7 @@ impl Prober {
             Kind::Load(load) => load::probe(load),
             Kind::Memory(memory) => memory::probe(memory),
             Kind::Dns(dns) => dns::probe(dns, time),
-            Kind::Journal(journal) => journal::probe(services, journal, self.switched, time),
+            Kind::Journal(journal) => journal::probe(services, journal, self.since, time),
             Kind::Container(container) => container::probe(services, name, container, time),
             Kind::Postgres(postgres) => postgres::probe(services, name, postgres, time),
             Kind::Mcp(mcp) => mcp::probe(mcp, time),

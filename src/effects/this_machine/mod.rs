@@ -142,10 +142,12 @@ pub struct HealthProber {
 }
 
 impl HealthProber {
-    /// With the tools of `tools`.
-    pub fn new(runner: Runner, tools: StorePath) -> Self {
+    /// With the tools of `tools`. If a transaction left the running system in place in this boot, it ended at `settled`.
+    pub fn new(runner: Runner, tools: StorePath, settled: Option<BootTime>) -> Self {
         let (sender, signals) = mpsc::channel();
-        Self { prober: probe::Prober::new(Arc::new(Systemd::new(runner, tools))), sender, signals }
+        let mut prober = probe::Prober::new(Arc::new(Systemd::new(runner, tools)));
+        prober.set_since(probe::Since { switch: None, settled: settled.map(clock::to_monotonic) });
+        Self { prober, sender, signals }
     }
 }
 

@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::ThisMachine;
 use crate::effects::machine::{Action, Fault, Machine, SwitchEnd, SwitchHow, tried};
+use crate::effects::probe::Since;
 use crate::effects::systemd::Transient;
 use crate::effects::{clock, files, layout, switch_lock};
 use crate::guard::switch_end::{LOCKED, failed_snippet};
@@ -46,7 +47,7 @@ impl ThisMachine {
         let script = system.join("bin/switch-to-configuration").display().to_string();
         let began = clock::boot_now();
         if action == Action::Test {
-            self.prober.switched(clock::monotonic_micros());
+            self.prober.set_since(Since { switch: Some(clock::monotonic_micros()), settled: None });
         }
         let argv = [script, action.word().to_owned()];
         let mut output = Output::new(log).map_err(tried(&what))?;
