@@ -20,6 +20,7 @@ pub fn rows() -> Vec<Row> {
         ("health_that_settles_is_measured_and_recorded", settled),
         ("proved_systems_are_kept", kept),
         ("what_changes_on_a_machine_and_why", compared),
+        ("a_wrapper_names_the_revision_of_its_flake", wrapped),
     ]
 }
 
@@ -440,4 +441,33 @@ fn compared() {
     let says = ["nixos-system-web-2.drv is not here any more", "nqd diff needs no derivations"];
     operator.on(&machine, &["why", "web", ".#web"]).expect(30, &says);
     operator.on(&machine, &["diff", "web", ".#web"]).expect(0, &["2 → 3"]);
+}
+
+/// A flake in the store knows no revision: the wrapper of lib.mkApps says it, and only of the flake that it names.
+fn wrapped() {
+    let (operator, machine, _) = start(PLAIN);
+    operator.hosts(NEXT);
+    let plan = |more: &[&str]| {
+        let flake = format!("NQD_FLAKE={}", operator.flake().display());
+        let revision = "NQD_REVISION=0123456789abcdef0123456789abcdef01234567-dirty";
+        let (nqd, there) = (operator.program().to_str().unwrap(), format!("root@{}", machine.address()));
+        let guard = crate::guard();
+        let words = [
+            &flake,
+            revision,
+            nqd,
+            "plan",
+            "web",
+            "--target-host",
+            &there,
+            "--guard",
+            guard.to_str().unwrap(),
+        ];
+        let out = operator.command("/usr/bin/env", &[&words[..], more].concat()).output().unwrap();
+        String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned()
+    };
+    let said = plan(&[]);
+    assert!(said.contains("#web at 0123456789ab-dirty"), "{said}");
+    let said = plan(&["--flake", "."]);
+    assert!(said.contains(".#web at ") && !said.contains("0123456789ab"), "{said}");
 }
