@@ -81,12 +81,16 @@ impl App {
 
     /// A runner for what concerns a host.
     pub fn runner(&self, name: &HostName) -> Runner {
+        Runner::new(self.interrupt.clone(), Some(self.observer(name)))
+    }
+
+    /// Reports every program that is run for a host.
+    pub fn observer(&self, name: &HostName) -> Observer {
         let (reporter, name) = (self.reporter.clone(), name.clone());
-        let told: Observer = Arc::new(move |ran: &Ran| {
+        Arc::new(move |ran: &Ran| {
             let event = Event::Ran { command: ran.cmd.clone(), from: ran.from.0, to: ran.to.0 };
             reporter.tell(Some(&name), event);
-        });
-        Runner::new(self.interrupt.clone(), Some(told))
+        })
     }
 
     /// Asks for the sudo password, once.

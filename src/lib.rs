@@ -12,9 +12,15 @@ pub mod derivation;
 pub mod effects;
 pub mod exit;
 pub mod failure;
+#[cfg(feature = "operator")]
+pub mod flake_check;
+#[cfg(feature = "operator")]
+pub mod gate;
 pub mod guard;
 pub mod guard_cli;
 pub mod health;
 pub mod model;
 pub mod nix;
 pub mod report;
+#[cfg(feature = "operator")]
+pub mod templates;

@@ -6,12 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Directory, and what its files may use of this crate.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("model", &["model"]),
     ("derivation", &["derivation", "model"]),
     ("closure", &["closure", "derivation", "model"]),
     ("nix", &["nix", "model", "exit", "failure"]),
     ("health", &["health", "model", "exit"]),
+    ("flake_check", &["flake_check", "model", "exit", "failure", "effects::clock"]),
+    ("gate", &["gate", "health", "model", "exit"]),
     ("guard", &["guard", "health", "model", "exit", "failure", "effects::machine", "report::event"]),
     (
         "deploy",
@@ -34,7 +36,19 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ),
     (
         "report",
-        &["report", "closure", "deploy", "guard", "health", "model", "exit", "failure", "effects::clock"],
+        &[
+            "report",
+            "closure",
+            "deploy",
+            "flake_check",
+            "gate",
+            "guard",
+            "health",
+            "model",
+            "exit",
+            "failure",
+            "effects::clock",
+        ],
     ),
     ("guard_cli", &["guard_cli", "guard", "health", "model", "exit", "failure", "report::event", "effects"]),
 ];

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use super::flags::{FlakeHosts, Place, Transaction, time};
 use super::planning::{self, Planned};
-use super::usage;
+use super::{trial, usage};
 use crate::app::App;
 use crate::deploy::Plan;
-use crate::deploy::plan::VERSION;
+use crate::deploy::plan::{Kind, VERSION};
 use crate::deploy::request::{Asked, Source};
 use crate::effects::files;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::nix::FlakeHost;
+use crate::report::event::Event;
+use crate::report::gate_text;
 
 /// Evaluates and builds a host, shows the plan, asks, copies, activates, proves it healthy, and makes it the boot
 /// default; or rolls back.
@@ -24,6 +26,7 @@ use crate::nix::FlakeHost;
   nqd deploy web --target-host root@192.0.2.1    at this address
   nqd deploy laptop --local --escalate sudo      this machine
   nqd deploy web --no-confirm --soak 1m          unattended, with a longer look
+  nqd deploy web --vm-test                       only if its virtual machine boots and is healthy
   nqd deploy --plan plan                         execute a plan that `nqd plan --out plan` wrote")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -37,6 +40,12 @@ pub(super) struct Args {
     /// How long to try to reach a machine that cannot be reached any more
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "5m")]
     contact_timeout: Duration,
+    /// Boot the host's virtual machine first; if it is not healthy there, nothing is copied (30)
+    #[arg(long, conflicts_with_all = ["plan", "specialisation", "copy_first"])]
+    vm_test: bool,
+    /// How long the virtual machine has to boot and to pass its checks
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10m", requires = "vm_test")]
+    vm_timeout: Duration,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -50,8 +59,52 @@ impl Args {
             Some(file) => (saved(file, app)?, Vec::new()),
             None => planning::plan_all(app, asked(&self.hosts, &self.place, &self.transaction, app)?),
         };
+        let (planned, failed) =
+            if self.vm_test { self.gate(app, planned, failed)? } else { (planned, failed) };
         let how = How { yes: self.yes, saved: self.plan.is_some(), patience: self.contact_timeout };
         go(app, planned, failed, &how)
+    }
+
+    /// Of what is planned, what is well in its virtual machine.
+    fn gate(
+        &self,
+        app: &App,
+        planned: Vec<Planned>,
+        mut failed: Vec<Exit>,
+    ) -> Result<(Vec<Planned>, Vec<Exit>), Failure> {
+        let hosts = self.hosts.hosts.iter().map(|text| FlakeHost::parse(text, &self.hosts.flake));
+        let hosts = hosts.collect::<Result<Vec<_>, _>>().map_err(usage)?;
+        let mut good = Vec::new();
+        for one in planned {
+            let host = hosts.iter().find(|h| h.host == one.plan.name);
+            let nothing = one.plan.kind == Kind::Nothing;
+            match host.filter(|_| !nothing).map_or(Ok(()), |host| self.try_in_vm(app, host, &one.plan)) {
+                Ok(()) => good.push(one),
+                Err(failure) => {
+                    app.reporter.fail(Some(&one.plan.name), &failure);
+                    failed.push(failure.exit);
+                }
+            }
+        }
+        Ok((good, failed))
+    }
+
+    fn try_in_vm(&self, app: &App, host: &FlakeHost, plan: &Plan) -> Result<(), Failure> {
+        let built = trial::build(app, host, &self.hosts.nix_args)?;
+        if built.derivation != plan.derivation {
+            let what = "the flake has changed since the plan was made: its VM would be another system's";
+            return Err(Failure::refused(what).hint("run the command again"));
+        }
+        let how = trial::How { time: self.vm_timeout, keep: false, console: None };
+        let trial = trial::try_it(app, built, &how)?;
+        app.reporter.tell(Some(&host.host), Event::Notice { text: trial.summary() });
+        if matches!(trial.verdict, Exit::Ok | Exit::Degraded) {
+            return Ok(());
+        }
+        app.reporter.print(&gate_text::render(&trial));
+        let what = format!("{}; nothing was changed", trial.summary());
+        Err(Failure::refused(what)
+            .hint(format!("nqd test {host} --keep leaves the VM's disk to be looked at")))
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
 mod cancel;
+mod check;
 mod completions;
 mod deploy;
 mod diff;
@@ -10,12 +11,16 @@ mod flags;
 mod follow;
 mod health;
 mod history;
+mod init;
+mod man;
 mod plan;
 mod planning;
 mod rollback;
 mod sides;
 mod snapshot;
 mod status;
+mod test;
+mod trial;
 mod unban;
 mod why;
 
@@ -44,7 +49,7 @@ const STYLES: Styles = Styles::styled()
   nqd status web                     what it runs, what it boots, the last transaction
   nqd rollback web                   go back, with the same proof
 
-Exit codes: 0 done, 2 usage, 10 degraded, 11 differs (--exit-code), 20 rolled back, 21 held: a person is needed, 22 not known, 23 superseded,
+Exit codes: 0 done, 2 usage, 10 degraded, 11 differs (--exit-code), 13 a check failed, 20 rolled back, 21 held: a person is needed, 22 not known, 23 superseded,
 24 interrupted, 25 unhealthy, 30 refused, 40 evaluation, 41 build, 42 copy, 43 unreachable, 75 busy.")]
 pub struct Cli {
     #[command(flatten)]
@@ -65,6 +70,10 @@ enum Command {
     Why(why::Args),
     /// Write what a system consists of, to compare it elsewhere or later
     Snapshot(snapshot::Args),
+    /// Boot a host's virtual machine and run its health checks there
+    Test(test::Args),
+    /// Evaluate and build a flake's checks, and say which failed
+    Check(check::Args),
     /// Run the declared health checks now
     Health(health::Args),
     /// Show what a machine runs and boots, and its last transaction
@@ -81,8 +90,13 @@ enum Command {
     Unban(unban::Args),
     /// Say what needs a person, and the commands for it
     Doctor(doctor::Args),
+    /// Write a flake to begin with, or what to add to one
+    Init(init::Args),
     /// Print completions for a shell
     Completions(completions::Args),
+    /// Write the manual pages, for packages
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 impl Cli {
@@ -107,6 +121,8 @@ impl Cli {
             Command::Diff(args) => args.run(app),
             Command::Why(args) => args.run(app),
             Command::Snapshot(args) => args.run(app),
+            Command::Test(args) => args.run(app),
+            Command::Check(args) => args.run(app),
             Command::Health(args) => args.run(app),
             Command::Status(args) => args.run(app),
             Command::Rollback(args) => args.run(app),
@@ -115,7 +131,9 @@ impl Cli {
             Command::History(args) => args.run(app),
             Command::Unban(args) => args.run(app),
             Command::Doctor(args) => args.run(app),
+            Command::Init(args) => args.run(app),
             Command::Completions(args) => Ok(args.run()),
+            Command::Man(args) => args.run(app),
         }
     }
 }

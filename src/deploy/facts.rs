@@ -55,6 +55,13 @@ pub struct Revision {
 }
 
 impl Revision {
+    /// What a flake says of itself: `self.rev`, or `self.dirtyRev`, which ends with `-dirty`. `None` if it is neither.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (commit, dirty) = text.strip_suffix("-dirty").map_or((text, false), |commit| (commit, true));
+        let is_commit = (7..=64).contains(&commit.len()) && commit.bytes().all(|b| b.is_ascii_hexdigit());
+        is_commit.then(|| Self { commit: Some(commit.to_owned()), dirty })
+    }
+
     /// `797e398a9375-dirty`; `None` where there is no repository.
     pub fn text(&self) -> Option<String> {
         let dirty = if self.dirty { "-dirty" } else { "" };
@@ -114,4 +121,20 @@ pub struct TargetFacts {
     pub free: Option<u64>,
     /// What the guard there says of the last transaction; `None` if there never was a guard.
     pub status: Option<Status>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_flake_says_of_itself() {
+        let of = |text: &str| Revision::parse(text).map(|r| (r.text().unwrap(), r.dirty));
+        let rev = "797e398a9375aabbccddeeff00112233445566ff";
+        assert_eq!(of(rev).unwrap(), ("797e398a9375".to_owned(), false));
+        assert_eq!(of(&format!("{rev}-dirty")).unwrap(), ("797e398a9375-dirty".to_owned(), true));
+        for bad in ["", "main", "-dirty", "797e39", "797e398a93755\n", "--flake"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
 }

@@ -15,9 +15,10 @@ pub fn path(name: &str) -> Option<PathBuf> {
 }
 
 /// Where this program keeps its state between runs: `$XDG_STATE_HOME/nqd`, by default `~/.local/state/nqd`.
-/// `None` where there is no home either.
+/// `None` where there is no home either, or one that is only a name, as in a build of Nix: to make it would break others.
 pub fn state_dir() -> Option<PathBuf> {
-    let base = path("XDG_STATE_HOME").or_else(|| path("HOME").map(|h| h.join(".local/state")));
+    let home = || path("HOME").filter(|h| h.is_dir()).map(|h| h.join(".local/state"));
+    let base = path("XDG_STATE_HOME").or_else(home);
     base.map(|b| b.join("nqd"))
 }
 

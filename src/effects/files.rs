@@ -103,6 +103,21 @@ pub fn write_durable(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     sync_dir(path.parent().unwrap_or(path))
 }
 
+/// Whether there is anything of this name, be it a link that leads nowhere.
+pub fn is_there(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(at(path)(e)),
+    }
+}
+
+/// Writes a file that must not be there yet; for an operator's own files.
+pub fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(at(path))?;
+    file.write_all(content).map_err(at(path))
+}
+
 /// Writes a line to what is there already: a file, which holds nothing else then, a FIFO, or a device, such as a port to
 /// a virtual machine's host. Nothing is made: a device that is missing must not become a file.
 pub fn write_line(path: &Path, line: &str) -> io::Result<()> {

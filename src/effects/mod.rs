@@ -21,11 +21,17 @@ pub mod host;
 pub mod layout;
 pub mod machine;
 pub mod nix;
+#[cfg(feature = "operator")]
+pub mod nix_checks;
 pub mod nix_cli;
+#[cfg(feature = "operator")]
+pub mod nix_vm;
 #[cfg(feature = "operator")]
 pub mod operand;
 pub mod path_infos;
 pub mod probe;
+#[cfg(feature = "operator")]
+pub mod resources;
 #[cfg(feature = "operator")]
 pub mod rooted;
 pub mod runner;
@@ -45,3 +51,5 @@ pub mod target;
 pub mod terminal;
 pub mod this_machine;
 pub mod transport;
+#[cfg(feature = "operator")]
+pub mod vm;

@@ -34,8 +34,8 @@ pub type Tell<'a> = dyn Fn(Event) + Sync + 'a;
 
 /// The `nix` on `PATH`.
 pub struct NixCli<'a> {
-    runner: Runner,
-    tell: &'a Tell<'a>,
+    pub(super) runner: Runner,
+    pub(super) tell: &'a Tell<'a>,
     version: OnceLock<String>,
 }
 
@@ -45,19 +45,18 @@ impl<'a> NixCli<'a> {
         Self { runner, tell, version: OnceLock::new() }
     }
 
-    fn nix(subcommand: &[&str]) -> Cmd {
+    pub(super) fn nix(subcommand: &[&str]) -> Cmd {
         Cmd::new("nix").args(["--extra-experimental-features", "nix-command flakes"]).args(subcommand)
     }
 
     /// Runs a Nix command whose log is read as it comes. `doing` names it in a failure.
-    fn watched(&self, cmd: &Cmd, (stage, exit): (Stage, Exit), doing: &str) -> Result<Output, Failure> {
-        let mut watch = Watch::default();
-        let result = self.runner.run_with(cmd, &mut |stream, line| {
-            if stream == Stream::Err {
-                let told = watch.line(line);
-                self.told(stage, &watch, told);
-            }
-        });
+    pub(super) fn watched(
+        &self,
+        cmd: &Cmd,
+        (stage, exit): (Stage, Exit),
+        doing: &str,
+    ) -> Result<Output, Failure> {
+        let (result, watch) = self.watch(cmd, &mut |watch, told| self.told(stage, watch, told));
         result.map_err(|e| {
             let mut said = watch.messages().to_vec();
             if !watch.build_log().is_empty() && exit == Exit::Build {
@@ -66,6 +65,22 @@ impl<'a> NixCli<'a> {
             }
             failed(e, exit, doing, &said)
         })
+    }
+
+    /// The same for whoever wants to know all that was said.
+    pub(super) fn watch(
+        &self,
+        cmd: &Cmd,
+        told: &mut dyn FnMut(&Watch, Told),
+    ) -> (Result<Output, RunError>, Watch) {
+        let mut watch = Watch::default();
+        let result = self.runner.run_with(cmd, &mut |stream, line| {
+            if stream == Stream::Err {
+                let now = watch.line(line);
+                told(&watch, now);
+            }
+        });
+        (result, watch)
     }
 
     fn told(&self, stage: Stage, watch: &Watch, told: Told) {
@@ -107,7 +122,7 @@ impl<'a> NixCli<'a> {
     }
 
     /// How `nix build` is told to build all outputs of a derivation: `^*` since Nix 2.13.
-    fn outputs_of(&self, derivation: &StorePath) -> Result<String, Failure> {
+    pub(super) fn outputs_of(&self, derivation: &StorePath) -> Result<String, Failure> {
         Ok(if self.at_least(2, 13)? { format!("{derivation}^*") } else { derivation.to_string() })
     }
 
@@ -136,11 +151,11 @@ fn built(json: &str) -> Result<StorePath, String> {
     built.into_iter().next().map(|b| b.outputs.out).ok_or_else(|| "`nix build` built nothing".to_owned())
 }
 
-fn text_of(out: &Output) -> Result<&str, Failure> {
+pub(super) fn text_of(out: &Output) -> Result<&str, Failure> {
     out.text().map_err(|e| Failure::new(Exit::Internal, e.to_string()))
 }
 
-fn failed(e: RunError, exit: Exit, doing: &str, said: &[String]) -> Failure {
+pub(super) fn failed(e: RunError, exit: Exit, doing: &str, said: &[String]) -> Failure {
     match e {
         RunError::Missing(program) => Failure::refused(format!("{program} is not installed, or not on PATH"))
             .hint("nqd needs Nix on the machine it is run on"),
@@ -190,6 +205,9 @@ impl Nix for NixCli<'_> {
             dirty_revision: Option<String>,
             #[serde(default)]
             resolved_url: String,
+        }
+        if let Some(given) = given_revision(flake)? {
+            return Ok(given);
         }
         // Runs beside the evaluation: only that one may write the lock file.
         let cmd = Self::nix(&["flake", "metadata", "--json", "--no-write-lock-file", flake.as_str()]);
@@ -319,6 +337,18 @@ impl Nix for NixCli<'_> {
         let cmd = cmd.args(paths.iter().map(StorePath::as_str)).env("NIX_SSHOPTS", &to.ssh_options);
         self.watched(&cmd, (Stage::Copy, Exit::Copy), &format!("copying to {}", to.address)).map(drop)
     }
+}
+
+/// What the wrapper of `lib.mkApps` says of the flake that it names: in the store, where it lies, a flake has no revision.
+/// Of another one, such as `--flake` names, it says nothing.
+fn given_revision(flake: &FlakeRef) -> Result<Option<Revision>, Failure> {
+    let of_this = env::text("NQD_FLAKE").is_some_and(|f| f == flake.as_str());
+    let Some(text) = env::text("NQD_REVISION").filter(|_| of_this) else { return Ok(None) };
+    let revision = Revision::parse(&text).ok_or_else(|| {
+        let what = format!("NQD_REVISION is {text:?}, which is no revision");
+        Failure::new(Exit::Usage, what).hint("set it to the flake's self.rev or self.dirtyRev, or not at all")
+    })?;
+    Ok(Some(revision))
 }
 
 const NO_GUARD: &str =

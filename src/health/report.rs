@@ -53,6 +53,11 @@ pub enum Comparison {
 }
 
 impl CheckReport {
+    /// Whether it keeps a system from being healthy: it does not pass, and somebody wants it to.
+    pub fn speaks_against(&self) -> bool {
+        !matches!(self.standing, Standing::Passing) && self.level != Level::Info
+    }
+
     /// Compares before and now.
     pub fn comparison(&self) -> Comparison {
         let before = self.baseline.unwrap_or(Baseline::New);

@@ -12,7 +12,7 @@ pub fn failure(exit: Exit, doing: &str, said: &[String]) -> Failure {
     let all = said.join("\n");
     let cause = cause(said);
     let rest: Vec<&String> =
-        said.iter().filter(|l| !l.trim().is_empty() && !cause.contains(l.trim())).collect();
+        said.iter().filter(|l| !l.trim().is_empty() && !cause.contains(without_label(l))).collect();
     let rest = rest.iter().skip(rest.len().saturating_sub(20)).fold(String::new(), |t, l| t + "\n  " + l);
     let failure =
         Failure::new(exit, format!("{doing} failed: {}{}", printable(&cause, false), printable(&rest, true)));
@@ -22,11 +22,22 @@ pub fn failure(exit: Exit, doing: &str, said: &[String]) -> Failure {
     }
 }
 
+fn without_label(line: &str) -> &str {
+    let line = line.trim();
+    line.strip_prefix("error:").filter(|rest| !rest.trim().is_empty()).map_or(line, str::trim)
+}
+
 /// The innermost error: Nix prints traces around it, and the last `error:` that says something is the cause.
-fn cause(said: &[String]) -> String {
-    let error = |l: &String| l.trim_start().strip_prefix("error:").map(|e| e.trim().to_owned());
-    let mut causes = said.iter().filter_map(error).filter(|e| !e.is_empty());
-    let last = causes.rfind(|e| !is_consequence(e));
+pub fn cause(said: &[String]) -> String {
+    let error = |(at, l): (usize, &String)| {
+        let error = l.trim_start().strip_prefix("error:").map(str::trim).filter(|e| !e.is_empty())?;
+        // Since Nix 2.31 the reason of a build's failure stands on a line, or two, of its own.
+        let more = said.iter().skip(at + 1).map(|l| l.trim());
+        let more = more.take_while(|l| l.starts_with("Reason:") || l.starts_with("Required "));
+        Some(std::iter::once(error).chain(more).collect::<Vec<_>>().join(" "))
+    };
+    let causes: Vec<String> = said.iter().enumerate().filter_map(error).collect();
+    let last = causes.iter().rfind(|e| !is_consequence(e)).cloned();
     last.or_else(|| said.iter().rev().find(|l| !l.trim().is_empty()).cloned())
         .unwrap_or_else(|| "it did not say why".to_owned())
 }
@@ -34,6 +45,8 @@ fn cause(said: &[String]) -> String {
 /// Errors that only say that another one happened.
 fn is_consequence(error: &str) -> bool {
     error.contains("dependencies of derivation")
+        || error.ends_with(" dependency failed.")
+        || error.ends_with(" dependencies failed.")
         || error.starts_with("build of ")
         || error.starts_with("some errors")
 }
@@ -85,6 +98,13 @@ mod tests {
             "error: builder for '/nix/store/x.drv' failed with exit code 1\nerror: 1 dependencies of derivation '/nix/store/y.drv' failed to build",
         );
         assert!(f.what.contains("failed: builder for"), "{f}");
+        let f = of(
+            "error: Cannot build '/nix/store/x.drv'.\n       Reason: builder failed with exit code 1.\n       Output paths:\nerror: Cannot build '/nix/store/y.drv'.\n       Reason: 1 dependency failed.\n       Output paths:",
+        );
+        assert!(
+            f.what.contains("failed: Cannot build '/nix/store/x.drv'. Reason: builder failed with"),
+            "{f}"
+        );
     }
 
     #[test]

@@ -137,6 +137,10 @@ pub enum Stage {
     Commit,
     /// It is being rolled back.
     RollBack,
+    /// A flake's checks are evaluated and built.
+    Check,
+    /// A host is tried in a virtual machine.
+    Test,
 }
 
 impl Stage {
@@ -152,6 +156,8 @@ impl Stage {
             Self::Prove => "proving",
             Self::Commit => "committing",
             Self::RollBack => "rolling back",
+            Self::Check => "checking",
+            Self::Test => "testing in a VM",
         }
     }
 }
@@ -166,4 +172,6 @@ pub enum Unit {
     Paths,
     /// Bytes.
     Bytes,
+    /// Checks of a flake.
+    Checks,
 }

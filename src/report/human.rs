@@ -189,6 +189,7 @@ pub(super) fn progress_text((done, expected, unit): (u64, u64, Unit), what: Opti
     let counted = match unit {
         Unit::Builds => format!("{done}/{expected} built"),
         Unit::Paths => format!("{done}/{expected} paths"),
+        Unit::Checks => format!("{done}/{expected} checks"),
         Unit::Bytes => format!("{} of {}", bytes(done), bytes(expected)),
     };
     let what = what.map(|w| printable(w, false).chars().take(60).collect::<String>());

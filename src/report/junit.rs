@@ -31,8 +31,16 @@ pub fn render(examination: &Examination) -> String {
     out + "</testsuite>\n</testsuites>\n"
 }
 
+/// The same where there is no report: one case that is an error.
+pub fn nothing(host: &str, why: &str) -> String {
+    let (host, why) = (escape(host), escape(why));
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{host}\" tests=\"1\" errors=\"1\">\n<testcase classname=\"{host}\" name=\"record\"><error message=\"{why}\"/></testcase>\n</testsuite>\n</testsuites>\n"
+    )
+}
+
 /// Text for XML 1.0, which has no place for most control characters.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,12 +1,16 @@
 //! What people and programs are told: events, and the forms they take.
 
 #[cfg(feature = "operator")]
+pub mod check_text;
+#[cfg(feature = "operator")]
 pub mod columns;
 #[cfg(feature = "operator")]
 pub mod diff_text;
 #[cfg(feature = "operator")]
 pub mod doctor_text;
 pub mod event;
+#[cfg(feature = "operator")]
+pub mod gate_text;
 #[cfg(feature = "operator")]
 pub mod health_text;
 #[cfg(feature = "operator")]
@@ -15,6 +19,8 @@ pub mod history_text;
 pub mod human;
 #[cfg(feature = "operator")]
 pub mod junit;
+#[cfg(feature = "operator")]
+pub mod junit_checks;
 #[cfg(feature = "operator")]
 pub mod packages_text;
 #[cfg(feature = "operator")]

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use super::run::{cache, run, sh};
 
 /// What a changed recipe must change, so that old files are not used.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 /// Modules in the order in which they are loaded. All else that a guest needs is built in.
-const MODULES: [&str; 9] = [
+const MODULES: [&str; 10] = [
     "drivers/virtio/virtio_ring",
     "drivers/virtio/virtio",
     "drivers/virtio/virtio_pci_legacy_dev",
@@ -20,6 +20,7 @@ const MODULES: [&str; 9] = [
     "net/core/failover",
     "drivers/net/net_failover",
     "drivers/net/virtio_net",
+    "drivers/char/virtio_console",
 ];
 
 /// The directory with `vmlinuz` and `initramfs`; made if it is not there.
@@ -59,7 +60,7 @@ fn make(files: &Path) {
 
 fn initramfs(packages: &Path, new: &Path) {
     let root = new.join("root");
-    for dir in ["dev", "proc", "disk", "modules"] {
+    for dir in ["dev", "proc", "sys", "disk", "modules"] {
         fs::create_dir_all(root.join(dir)).unwrap();
     }
     let (from, to) = (packages.display(), root.display());
@@ -76,20 +77,40 @@ fn initramfs(packages: &Path, new: &Path) {
     fs::remove_dir_all(&root).unwrap();
 }
 
-/// NixOS's stage 1: it ends with the machine as nspawn has it where `/firmware` starts.
-const INIT: &str = r"#!/busybox sh
+/// NixOS's stage 1: it ends with the machine as nspawn has it where `/firmware` starts. With `nqd.init=PROGRAM` on the
+/// kernel's command line that starts instead, with a second disk as its /nix, and virtio ports have the names that udev
+/// would give them.
+const INIT: &str = r#"#!/busybox sh
 set -e
 /busybox mount -t devtmpfs dev /dev
 /busybox mount -t proc proc /proc
+/busybox mount -t sysfs sys /sys
 for module in /modules/*; do
   /busybox insmod $module
 done
-/busybox ip link set eth0 name host0
+[ ! -e /sys/class/net/eth0 ] || /busybox ip link set eth0 name host0
+init=/firmware
+for word in $(/busybox cat /proc/cmdline); do
+  case $word in nqd.init=*) init=${word#*=} ;; esac
+done
 /busybox mount -t ext4 -o noatime /dev/vda /disk
+if [ $init != /firmware ]; then
+  /busybox mount -t ext4 -o noatime /dev/vdb /disk/nix
+  /busybox mkdir /dev/virtio-ports
+  # Ports get their names some moments after the module is there.
+  for try in 0 1 2 3 4 5 6 7 8 9; do
+    [ ! -s /sys/class/virtio-ports/vport*/name ] || break
+    /busybox sleep 0.3
+  done
+  for port in /sys/class/virtio-ports/*; do
+    /busybox ln -s ../${port##*/} "/dev/virtio-ports/$(/busybox cat $port/name)"
+  done
+fi
+/busybox umount /sys
 /busybox umount /proc
 /busybox mount -o move /dev /disk/dev
 /busybox mount -t proc proc /disk/proc
 /busybox mount -t sysfs sys /disk/sys
 /busybox mount -t tmpfs -o mode=755 run /disk/run
-exec /busybox switch_root /disk /firmware
-";
+exec /busybox switch_root /disk $init
+"#;

@@ -84,9 +84,22 @@ impl Operator {
             self.key().display()
         );
         fs::write(&config, text).unwrap();
-        let ssh = self.dir.path().join("bin/ssh");
-        fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n", config.display())).unwrap();
-        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        self.put_program("ssh", &format!("#!/bin/sh\nexec /usr/bin/ssh -F {} \"$@\"\n", config.display()));
+    }
+
+    /// Puts a script before all other programs on its `PATH`.
+    pub fn put_program(&self, name: &str, text: &str) {
+        let file = self.dir.path().join("bin").join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Replaces its flake by one of these files.
+    pub fn write_flake(&self, files: &[(&str, &str)]) {
+        for (name, text) in files {
+            fs::write(self.flake().join(name), text).unwrap();
+        }
+        self.commit("change");
     }
 
     /// Its `PATH`.
@@ -222,7 +235,16 @@ impl Operator {
 
     /// Builds a host of the flake and gives its path.
     pub fn build(&self, host: &str) -> String {
-        let attribute = format!(".#nixosConfigurations.\"{host}\".config.system.build.toplevel");
+        self.build_part(host, "toplevel")
+    }
+
+    /// The same for its VM.
+    pub fn build_vm(&self, host: &str) -> String {
+        self.build_part(host, "vm")
+    }
+
+    fn build_part(&self, host: &str, part: &str) -> String {
+        let attribute = format!(".#nixosConfigurations.\"{host}\".config.system.build.{part}");
         let out = self.command("nix", &["build", "--no-link", "--json", &attribute]).output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();

@@ -10,6 +10,7 @@ pub fn rows() -> Vec<Row> {
         ("unreachable_hosts_are_43", unreachable),
         ("no_space_is_42", no_space),
         ("unsuitable_candidates_are_30", unsuitable),
+        ("a_vm_that_is_not_healthy_is_30", vm_test),
     ]
 }
 
@@ -117,4 +118,46 @@ fn unsuitable() {
         "{}",
         ended.stdout
     );
+}
+
+/// Nix of the host `web` whose VM is a script: it writes a record in which the check `site` stands so.
+fn with_vm(verdict: &str, standing: &str) -> String {
+    let check =
+        format!(r#"{{"name":"site","level":"required","standing":"{standing}","message":"http 500"}}"#);
+    let record = format!(
+        r#"{{"v":1,"at":"2026-11-22T06:03:01Z","host":"web","system":"@toplevel@","verdict":"{verdict}","checks":[{check}]}}"#
+    );
+    format!(
+        r#"web = nixos {{ name = "web"; version = "2"; vm = {{ gate = "[Service]\nExecStart=/bin/true\n"; script = ''
+          #!/bin/sh
+          PATH=/usr/bin:/bin
+          record=$(echo "$QEMU_OPTS" | sed 's/.*id=nqd-gate,path=\([^ ]*\).*/\1/')
+          echo '{record}' > "$record"
+          exec sleep 600
+        ''; }}; }};"#
+    )
+}
+
+/// `--vm-test`: what is not healthy in its VM is not even copied.
+fn vm_test() {
+    let (operator, machine, first) = start(PLAIN);
+    operator.hosts(NEXT);
+    cause_and_hint(
+        &operator.deploy(&machine, "web", &["--vm-test"]).expect(30, &[]),
+        "its VM could not say how it is",
+        "quickDeploy.enable",
+    );
+    operator.hosts(&with_vm("unhealthy", "failing"));
+    cause_and_hint(
+        &operator.deploy(&machine, "web", &["--vm-test"]).expect(30, &["FAIL    site: http 500"]),
+        "not healthy in its VM: check site http 500; nothing was changed",
+        "nqd test .#web --keep",
+    );
+    let candidate = operator.build("web");
+    machine.exec(&format!("test ! -e {candidate}"));
+    assert_all(&machine, &first, 1);
+    assert_eq!(machine.state(), "none");
+    operator.hosts(&with_vm("ok", "passing"));
+    operator.deploy(&machine, "web", &["--vm-test"]).expect(0, &["web: healthy in its VM", "committed"]);
+    assert_all(&machine, &operator.build("web"), 2);
 }
