@@ -131,9 +131,9 @@ fn main() {
         kills::rows(),
         recovering::rows(),
     ];
-    let rows: Vec<Row> = rows.into_iter().flatten().filter(|r| all || r.quick).collect();
+    let rows = spread(rows.into_iter().flatten().filter(|r| all || r.quick).enumerate().collect());
     let lines: Arc<Mutex<Vec<(usize, Line)>>> = Arc::default();
-    let trials = rows.into_iter().enumerate().map(|(n, row)| {
+    let trials = rows.into_iter().map(|(n, row)| {
         let lines = Arc::clone(&lines);
         Trial::test(row.name.clone(), move || {
             let line = play(&row);
@@ -147,6 +147,16 @@ fn main() {
         table::write(&PathBuf::from(file), &mut lines.lock().unwrap(), began.elapsed());
     }
     conclusion.exit();
+}
+
+/// Rows that must wait for each other are spread among the rest, or all threads would wait for the first of them.
+fn spread(rows: Vec<(usize, Row)>) -> Vec<(usize, Row)> {
+    let (guests, mut spread): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, r)| r.kind == Kind::Guest);
+    let distance = spread.len() / (guests.len() + 1);
+    for (n, guest) in guests.into_iter().enumerate() {
+        spread.insert(n * (distance + 1), guest);
+    }
+    spread
 }
 
 /// A guest takes as much of this machine as it can get: two at once, and each is too slow for its row.

@@ -13,6 +13,8 @@ mod refused;
 #[cfg(feature = "operator")]
 #[path = "machine/systems.rs"]
 mod systems;
+#[path = "machine/units.rs"]
+mod units;
 
 use std::path::PathBuf;
 
@@ -30,7 +32,7 @@ fn main() {
         println!("SKIPPED: the machine tests, because {why}");
         return;
     }
-    let rows = [good::rows(), bad::rows(), lost::rows(), refused::rows()].concat();
+    let rows = [good::rows(), bad::rows(), lost::rows(), refused::rows(), units::rows()].concat();
     #[cfg(feature = "operator")]
     let rows = [rows, systems::rows()].concat();
     libtest_mimic::run(&args, rows.into_iter().map(trial).collect()).exit();

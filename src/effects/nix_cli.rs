@@ -367,7 +367,9 @@ fn guard_file(system: &System, given: Option<&Path>) -> Result<PathBuf, Failure>
             .map_err(|e| Failure::new(Exit::Usage, format!("{}: {e}", file.display())));
     }
     let exe = env::current_exe().map_err(io("finding this program"))?;
-    let beside = |name: &str| exe.parent().map(|d| d.join(name)).filter(|p| p.is_file());
+    // In a Nix package it is a link: what goes to the target is the guard's own path, and not all of nqd's.
+    let beside =
+        |name: &str| exe.parent().and_then(|d| d.join(name).canonicalize().ok()).filter(|p| p.is_file());
     beside(&format!("nqd-guard-{system}")).or_else(|| beside("nqd-guard")).ok_or_else(|| {
         Failure::refused(format!("there is no nqd-guard beside {}", exe.display())).hint(NO_GUARD)
     })

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::unit_watch::TIMED_CHECKS;
 use super::{CheckReport, Level, Standing, Units, Verdict, judge};
 use crate::exit::Exit;
 use crate::model::StorePath;
@@ -42,8 +43,8 @@ pub fn verdict(checks: &[CheckReport]) -> Exit {
 
 /// The built-in check that no unit has failed. Where checks are declared they decide, and this one is only wanted.
 pub fn no_failed_unit(units: &Units, declared: bool) -> CheckReport {
-    let failed: Vec<&str> =
-        units.iter().filter(|(_, u)| u.trouble().is_some()).map(|(n, _)| n.as_str()).collect();
+    let failed = units.iter().filter(|(_, u)| u.trouble().is_some()).map(|(n, _)| n.as_str());
+    let failed: Vec<&str> = failed.filter(|n| *n != TIMED_CHECKS).collect();
     let (standing, message) = if failed.is_empty() {
         (Standing::Passing, "no unit has failed".to_owned())
     } else {
@@ -56,6 +57,19 @@ pub fn no_failed_unit(units: &Units, declared: bool) -> CheckReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::UnitState;
+    use crate::model::UnitName;
+
+    #[test]
+    fn what_the_timer_found_last_is_no_finding_of_its_own() {
+        let failed = UnitState { active: "failed".into(), ..UnitState::default() };
+        let of = |name| {
+            let units = Units::from([(UnitName::parse(name).unwrap(), failed.clone())]);
+            no_failed_unit(&units, true).standing
+        };
+        assert_eq!(of(TIMED_CHECKS), Standing::Passing);
+        assert_eq!(of("nginx.service"), Standing::Failing);
+    }
 
     #[test]
     fn verdicts() {

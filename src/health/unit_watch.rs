@@ -13,6 +13,9 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// So many automatic restarts since the switch are a crash loop, whatever state a sample happens to catch: a service
 /// that dies a second after every start is `running` nearly always.
 const LOOPING: u32 = 3;
+/// The module's unit that runs the checks by a timer. It fails when a check does: the checks speak for themselves, and
+/// its failure, of an hour ago or in the middle of a switch, says nothing more.
+pub(super) const TIMED_CHECKS: &str = "nqd-health.service";
 
 /// Watches every unit from the end of the switch on.
 #[derive(Debug, Clone)]
@@ -46,7 +49,7 @@ impl UnitWatch {
     /// Takes a sample of all units.
     pub fn sample(&mut self, now: BootTime, units: &Units) {
         let (mut failed, mut restarting) = (Vec::new(), Vec::new());
-        for (name, unit) in units {
+        for (name, unit) in units.iter().filter(|(name, _)| name.as_str() != TIMED_CHECKS) {
             let looping = self.since_the_switch(name, unit) >= LOOPING;
             let was = self.before.get(name);
             let trouble = if looping { Some(Trouble::Failed) } else { unit.trouble() };
@@ -171,6 +174,7 @@ mod tests {
                 units(&[("a.service", "activating", "auto-restart", 0, 1)]),
                 Standing::Passing,
             ),
+            ("the checks' own timer", units(&[(TIMED_CHECKS, "failed", "failed", 25, 0)]), Standing::Passing),
             ("slow start", units(&[("a.service", "activating", "start", 0, 0)]), Standing::Passing),
         ];
         for (what, sample, expected) in rows {

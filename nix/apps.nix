@@ -1,0 +1,22 @@
+# `nix run .#deploy` and the others, for a flake: ours, or that of a user (`lib.mkApps`), which is then the flake that
+# nqd works on wherever it is started; `--flake` says otherwise.
+{
+  lib,
+  pkgs,
+  self,
+  packages,
+}: let
+  inherit (packages.${pkgs.stdenv.hostPlatform.system}) nqd;
+  revision = self.rev or self.dirtyRev or null;
+  environment =
+    lib.optionalString (self != null) "export NQD_FLAKE=\${NQD_FLAKE-${lib.escapeShellArg self.outPath}}\n"
+    + lib.optionalString (revision != null) "export NQD_REVISION=\${NQD_REVISION-${lib.escapeShellArg revision}}\n";
+  app = command: description: {
+    type = "app";
+    program = "${pkgs.writeShellScript "nqd-${command}" ''
+      ${environment}exec ${nqd}/bin/nqd ${command} "$@"
+    ''}";
+    meta = {inherit description;};
+  };
+in
+  lib.mapAttrs app (import ./commands.nix)
