@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use harness::Operator;
+use harness::run::until;
 use libtest_mimic::{Arguments, Trial};
 
 /// What a flake's checks are made with.
@@ -181,9 +182,12 @@ fn eval_jobs_that_says_nothing() {
 }
 
 fn interrupted() {
-    let operator = with("inherit good; long = check \"long\" \"/bin/sleep 600\";");
+    let operator = with("inherit good;");
+    let began = operator.flake().join("began");
+    let long = format!("inherit good; long = check \"long\" \"echo > {}; /bin/sleep 600\";", began.display());
+    operator.write_flake(&[("flake.nix", &format!("{HEAD}{long}{TAIL}"))]);
     let running = operator.start(&["check", "--jobs", "1", "--workers", "1"]);
-    std::thread::sleep(Duration::from_secs(5));
+    until("the long build", Duration::from_secs(120), || began.exists());
     running.signal("INT");
     let ended = running.end_within(Duration::from_secs(20));
     ended.expect(30, &["pass    good", "NOT RUN long: interrupted"]);

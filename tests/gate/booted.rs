@@ -69,9 +69,9 @@ fn booted(name: &str, more: &str) -> Operator {
 
 fn healthy() {
     let ended = booted("nqd-gate-healthy", &site("200")).nqd(&["test", "web", "-v", "--timeout", "5m"]);
-    let console = ended.stderr.find("Starting nqd-gate.service").expect("the console is not shown");
-    assert!(console < ended.stderr.find("testing in a VM done").unwrap());
     println!("{}{}", ended.stderr, ended.stdout);
+    let console = ended.stderr.find("nqd-gate.service").expect("the console is not shown");
+    assert!(console < ended.stderr.find("testing in a VM done").unwrap());
     ended.expect(0, &["pass    site", "web: healthy in its VM", "not as on the machine: disks"]);
 }
 
