@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use harness::nix_new;
 
 /// As much of nixpkgs as a flake with hosts calls: modules are merged, and nothing is checked.
-const NIXPKGS: &str = r#"{
+const NIXPKGS: &str = r"{
   outputs = _: {
     lib = rec {
       recursiveUpdate = a: b: if builtins.isAttrs a && builtins.isAttrs b
@@ -25,7 +25,7 @@ const NIXPKGS: &str = r#"{
       in { inherit config; };
     };
   };
-}"#;
+}";
 /// As much of ours: apps and checks by their documented names.
 const NQD: &str = r#"{
   outputs = _: {

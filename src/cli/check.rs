@@ -55,7 +55,7 @@ pub(super) struct Args {
     evaluator: Evaluator,
     /// Arguments for Nix: --override-input, …
     #[arg(last = true, value_name = "NIX-ARGUMENTS")]
-    nix_args: Vec<String>,
+    for_nix: Vec<String>,
 }
 
 /// What evaluates.
@@ -80,19 +80,19 @@ impl Args {
         };
         let nix = NixCli::new(app.here()?, &tell);
         let system = self.system.clone().map_or_else(|| nix.system(), Ok)?;
-        let checks = Checks { flake: self.flake.clone(), system, args: self.nix_args.clone() };
+        let checks = Checks { flake: self.flake.clone(), system, args: self.for_nix.clone() };
         let names = self.chosen(nix.check_names(&checks)?)?;
         let by_jobs = match self.evaluator {
-            Evaluator::Auto => nix.has_eval_jobs()?,
+            // It evaluates all checks, whichever are wanted.
+            Evaluator::Auto => self.only.is_empty() && nix.has_eval_jobs()?,
             Evaluator::NixEvalJobs => true,
             Evaluator::Nix => false,
         };
         let limits = Limits { workers: self.workers()?, memory: self.max_memory };
         let evaluate = |found: &Hand<'_>| {
-            // nix-eval-jobs takes no list of names.
             let found = |one: Found| {
                 if names.contains(&one.0) {
-                    found(one)
+                    found(one);
                 }
             };
             if by_jobs {
@@ -104,7 +104,7 @@ impl Args {
         let build = |name: &str, drv: &_| nix.build_check(name, drv, &checks.args);
         let jobs = self.jobs.map_or_else(resources::processors, usize::from);
         let works = Works { evaluate: &evaluate, build: &build, jobs, stopped: &|| app.stopped() };
-        let results = self.watch(app, &names, &works);
+        let results = Self::watch(app, &names, &works);
         let evaluator = if by_jobs { EVAL_JOBS } else { "nix eval" };
         let flake = self.flake.as_str().to_owned();
         let report = Report { v: VERSION, flake, system: checks.system, evaluator, checks: results };
@@ -133,7 +133,7 @@ impl Args {
     }
 
     /// Runs them, showing how far it is.
-    fn watch(&self, app: &App, names: &[String], works: &Works<'_>) -> Vec<Checked> {
+    fn watch(app: &App, names: &[String], works: &Works<'_>) -> Vec<Checked> {
         let stage = Stage::Check;
         let tell = |event| app.reporter.tell(None, event);
         tell(Event::StageStarted { stage });

@@ -53,7 +53,7 @@ fn refuse_to_overwrite(template: &Template, dir: &Path) -> Result<(), Failure> {
     let mut there = Vec::new();
     for (path, _) in template.files {
         let file = dir.join(path);
-        if files::is_there(&file).map_err(cannot)? {
+        if files::is_there(&file).map_err(|e| cannot(&e))? {
             there.push(file.display().to_string());
         }
     }
@@ -67,13 +67,13 @@ fn refuse_to_overwrite(template: &Template, dir: &Path) -> Result<(), Failure> {
 fn write(template: &Template, dir: &Path) -> Result<(), Failure> {
     for (path, text) in template.files {
         let file = dir.join(path);
-        file.parent().map_or(Ok(()), files::make_dirs).map_err(cannot)?;
-        files::write_new(&file, text.as_bytes()).map_err(cannot)?;
+        file.parent().map_or(Ok(()), files::make_dirs).map_err(|e| cannot(&e))?;
+        files::write_new(&file, text.as_bytes()).map_err(|e| cannot(&e))?;
     }
     Ok(())
 }
 
-fn cannot(e: std::io::Error) -> Failure {
+fn cannot(e: &std::io::Error) -> Failure {
     Failure::refused(format!("the template could not be written: {e}"))
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::CommandFactory;
+use clap::builder::Resettable;
 use clap_mangen::Man;
 
 use super::Cli;
@@ -40,13 +41,27 @@ fn pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
     // Gives commands the names that they have among all programs: `nqd-deploy`.
     root.build();
     let commands: Vec<clap::Command> = root.get_subcommands().filter(|c| !c.is_hide_set()).cloned().collect();
-    let page = |command| {
-        let man = Man::new(command).manual("nixos-quick-deploy");
-        let mut text = Vec::new();
-        man.render(&mut text)?;
-        Ok((man.get_filename(), text))
-    };
     std::iter::once(root).chain(commands).map(page).collect()
+}
+
+fn page(command: clap::Command) -> std::io::Result<(String, Vec<u8>)> {
+    let notes = command.get_after_help().map(ToString::to_string);
+    let man = Man::new(command.after_help(Resettable::Reset)).manual("nixos-quick-deploy");
+    let mut text = Vec::new();
+    man.render(&mut text)?;
+    text.extend(notes.iter().flat_map(|notes| as_it_is(notes).into_bytes()));
+    Ok((man.get_filename(), text))
+}
+
+/// A section whose lines roff leaves alone: examples are no paragraphs.
+fn as_it_is(notes: &str) -> String {
+    // roff takes a backslash for the beginning of an escape, and a dot or an apostrophe that begins a line for a request.
+    let escaped = |line: &str| {
+        let line = line.replace('\\', "\\e").replace('-', "\\-");
+        if line.starts_with(['.', '\'']) { format!("\\&{line}\n") } else { format!("{line}\n") }
+    };
+    let lines: String = notes.lines().map(escaped).collect();
+    format!(".SH EXAMPLES\n.nf\n{lines}.fi\n")
 }
 
 #[cfg(test)]
@@ -70,8 +85,13 @@ mod tests {
     #[test]
     fn a_page() {
         let page = text_of("nqd-unban.1");
-        for part in [".TH nqd-unban 1", "\\fBnqd unban\\fR", ".SH OPTIONS", "nqd unban"] {
+        for part in
+            [".TH nqd-unban 1", "\\fBnqd unban\\fR", ".SH OPTIONS", ".SH EXAMPLES\n.nf\n", "\n  nqd unban"]
+        {
             assert!(page.contains(part), "{part}: {page}");
         }
+        assert!(!page.contains("EXTRA"), "{page}");
+        assert!(text_of("nqd-deploy.1").contains("\\-\\-target\\-host root@192.0.2.1"));
+        assert_eq!(as_it_is(".x\\y"), ".SH EXAMPLES\n.nf\n\\&.x\\ey\n.fi\n");
     }
 }

@@ -22,6 +22,7 @@ use crate::report::{gate_text, junit};
 #[command(after_help = "Examples:
   nqd test web                          the host web of the flake here
   nqd test web db --timeout 20m         two hosts, one after another
+  nqd test web -v                       shows its console as it boots
   nqd test web --keep                   its disk, console and record stay, and it is said where
   nqd test --vm ./result --name web     a VM that is built already: without Nix and without a home, as in a build
 
@@ -54,7 +55,7 @@ pub(super) struct Args {
     junit: Option<PathBuf>,
     /// Arguments for Nix: --override-input, --impure, -L, …
     #[arg(last = true, value_name = "NIX-ARGUMENTS")]
-    nix_args: Vec<String>,
+    for_nix: Vec<String>,
 }
 
 impl Args {
@@ -72,7 +73,7 @@ impl Args {
             let tried = if app.stopped() {
                 Err(Failure::refused("interrupted"))
             } else {
-                trial::build(app, &host, &self.nix_args).and_then(|built| self.one(app, built))
+                trial::build(app, &host, &self.for_nix).and_then(|built| self.one(app, built))
             };
             // One that fails keeps no other from being tried.
             tried.unwrap_or_else(|failure| {

@@ -8,7 +8,7 @@ use crate::deploy::gather::staged;
 use crate::effects::nix::{BuildOn, Nix};
 use crate::effects::nix_cli::NixCli;
 use crate::effects::scratch::Disks;
-use crate::effects::vm::{Booted, Vm, console};
+use crate::effects::vm::{Booted, Vm, Watcher, console};
 use crate::effects::{clock, env, files};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -82,7 +82,12 @@ pub(super) fn try_it(app: &App, built: Built, how: &How) -> Result<Trial, Failur
     let started = clock::start();
     let tell = |event| app.reporter.tell(Some(&built.host), event);
     let booted = staged(&tell, Stage::Test, || {
-        vm.boot(&disks, how.time, Some(app.observer(&built.host)), &|| app.stopped()).map_err(cannot)
+        let watcher = Watcher {
+            observer: Some(app.observer(&built.host)),
+            console: &|line| tell(Event::Output { line: gate::console::line(line) }),
+            stopped: &|| app.stopped(),
+        };
+        vm.boot(&disks, how.time, &watcher).map_err(cannot)
     })?;
     let seconds = started.elapsed().as_secs_f64();
     let console = Console::save(app, &built.host, disks.path(), how)?;

@@ -1,7 +1,7 @@
 //! A host's virtual machine, as its `config.system.build.vm` starts it: booted, listened to, and killed.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +17,8 @@ use crate::model::StorePath;
 
 /// Between two looks at what the machine has written.
 const LOOK: Duration = Duration::from_millis(50);
+/// Bytes of the console that are told at one look.
+const CONSOLE_AT_ONCE: u64 = 1 << 20;
 
 /// A virtual machine that can be started.
 #[derive(Debug)]
@@ -32,6 +34,16 @@ pub enum Booted {
     Said(Said),
     /// Somebody has asked us to stop.
     Stopped,
+}
+
+/// Who watches a virtual machine.
+pub struct Watcher<'a> {
+    /// Is told when its program has ended.
+    pub observer: Option<Observer>,
+    /// Hears each line of its console.
+    pub console: &'a dyn Fn(&str),
+    /// Whether somebody has asked us to stop.
+    pub stopped: &'a dyn Fn() -> bool,
 }
 
 impl Vm {
@@ -64,45 +76,25 @@ impl Vm {
         self.system.as_ref()
     }
 
-    /// Boots it and waits for a line on the port; then, or when its time is over, or once `stopped`, it is killed with
+    /// Boots it and waits for a line on the port; then, or when its time is over, or if it is to be stopped, it is killed with
     /// all that it started. Its disk, console and record lie in `disks`.
-    pub fn boot(
-        &self,
-        disks: &Disks,
-        time: Duration,
-        observer: Option<Observer>,
-        stopped: &dyn Fn() -> bool,
-    ) -> io::Result<Booted> {
-        let kill = Arc::new(AtomicBool::new(false));
-        let (runner, cmd) = (Runner::new(kill.clone(), observer), self.command(disks.path()));
-        let started = clock::start();
-        thread::scope(|scope| {
+    pub fn boot(&self, disks: &Disks, time: Duration, watcher: &Watcher<'_>) -> io::Result<Booted> {
+        let (record, kill) = (record(disks.path()), Arc::new(AtomicBool::new(false)));
+        let runner = Runner::new(kill.clone(), watcher.observer.clone());
+        let cmd = self.command(disks.path());
+        let (waited, ran) = thread::scope(|scope| {
             let running = scope.spawn(|| runner.run(&cmd));
-            let waited = loop {
-                let (ended, late) = (running.is_finished(), started.elapsed() >= time);
-                // Looked at after that: what was written before the end counts.
-                match read(&record(disks.path())) {
-                    Err(e) => break Err(e),
-                    Ok(Some(said)) => break Ok(Booted::Said(said)),
-                    Ok(None) if stopped() => break Ok(Booted::Stopped),
-                    Ok(None) if ended || late => break Ok(Booted::Said(Said::Late { bytes: 0 })),
-                    Ok(None) => clock::sleep(LOOK),
-                }
-            };
-            let was_killed = !running.is_finished();
+            let waited = wait(disks.path(), time, &|| running.is_finished(), watcher);
             kill.store(true, Ordering::Relaxed);
-            let ran = running.join().unwrap_or_else(|_| Err(RunError::NotText));
-            Ok(match waited? {
-                Booted::Said(Said::Late { .. }) => {
-                    let bytes = written(&record(disks.path()))?;
-                    Booted::Said(if was_killed {
-                        Said::Late { bytes }
-                    } else {
-                        Said::Ended { how: how(&ran), bytes }
-                    })
-                }
-                other => other,
-            })
+            (waited, running.join())
+        });
+        let ran = ran.map_err(|_| io::Error::other("a thread of our own has panicked"))?;
+        let bytes = || written(&record);
+        Ok(match waited? {
+            Waited::Said(said) => Booted::Said(said),
+            Waited::Stopped => Booted::Stopped,
+            Waited::Late => Booted::Said(Said::Late { bytes: bytes()? }),
+            Waited::Ended => Booted::Said(Said::Ended { how: how(&ran), bytes: bytes()? }),
         })
     }
 
@@ -126,6 +118,38 @@ impl Vm {
     }
 }
 
+/// Why waiting was over.
+enum Waited {
+    Said(Said),
+    Stopped,
+    Late,
+    Ended,
+}
+
+/// Waits for a whole line of the record.
+fn wait(
+    dir: &Path,
+    time: Duration,
+    has_ended: &dyn Fn() -> bool,
+    watcher: &Watcher<'_>,
+) -> io::Result<Waited> {
+    let (started, record, mut tail) = (clock::start(), record(dir), Tail::new(console(dir)));
+    loop {
+        // Looked at before the record: what was written before the end counts.
+        let (ended, late) = (has_ended(), started.elapsed() >= time);
+        tail.tell(watcher.console)?;
+        if let Some(said) = read(&record)? {
+            return Ok(Waited::Said(said));
+        }
+        match ((watcher.stopped)(), ended, late) {
+            (true, ..) => return Ok(Waited::Stopped),
+            (_, true, _) => return Ok(Waited::Ended),
+            (.., true) => return Ok(Waited::Late),
+            _ => clock::sleep(LOOK),
+        }
+    }
+}
+
 /// Where the VM's console writes.
 pub fn console(dir: &Path) -> PathBuf {
     dir.join("console.log")
@@ -138,6 +162,41 @@ fn record(dir: &Path) -> PathBuf {
 fn is_runner(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with("run-") && name.ends_with("-vm")
+}
+
+/// A file that grows, told line by line.
+struct Tail {
+    path: PathBuf,
+    read: u64,
+    open: Vec<u8>,
+}
+
+impl Tail {
+    fn new(path: PathBuf) -> Self {
+        Self { path, read: 0, open: Vec::new() }
+    }
+
+    /// Tells the lines that have come since.
+    fn tell(&mut self, line: &dyn Fn(&str)) -> io::Result<()> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(at(&self.path)(e)),
+        };
+        let read = file.seek(io::SeekFrom::Start(self.read));
+        let read = read.and_then(|_| file.take(CONSOLE_AT_ONCE).read_to_end(&mut self.open));
+        self.read += read.map_err(at(&self.path))? as u64;
+        while let Some(end) = self.open.iter().position(|b| *b == b'\n') {
+            let rest = self.open.split_off(end + 1);
+            line(String::from_utf8_lossy(&self.open[..end]).trim_end());
+            self.open = rest;
+        }
+        // A console without ends of lines needs no memory without end.
+        if self.open.len() > LIMIT {
+            self.open.clear();
+        }
+        Ok(())
+    }
 }
 
 /// The first whole line of the record, if there is one, or that it has no end.
@@ -198,7 +257,8 @@ mod tests {
     fn boot(script: &str, time: Duration) -> (Said, Disks) {
         let (_dir, vm) = vm(script);
         let disks = Disks::new().unwrap();
-        match vm.boot(&disks, time, None, &|| false).unwrap() {
+        let watcher = Watcher { observer: None, console: &|_| {}, stopped: &|| false };
+        match vm.boot(&disks, time, &watcher).unwrap() {
             Booted::Said(said) => (said, disks),
             Booted::Stopped => panic!("nobody stopped it"),
         }
@@ -237,7 +297,8 @@ mod tests {
         let (_dir, vm) = vm("cd \"$TMPDIR\"; sleep 600 & echo $! > new; mv new pid; wait");
         let disks = Disks::new().unwrap();
         let pid = disks.path().join("pid");
-        let booted = vm.boot(&disks, LONG, None, &|| pid.exists()).unwrap();
+        let watcher = Watcher { observer: None, console: &|_| {}, stopped: &|| pid.exists() };
+        let booted = vm.boot(&disks, LONG, &watcher).unwrap();
         assert!(matches!(booted, Booted::Stopped), "{booted:?}");
         let pid = fs::read_to_string(&pid).unwrap();
         let gone = || match fs::read_to_string(format!("/proc/{}/stat", pid.trim())) {
@@ -249,6 +310,22 @@ mod tests {
             assert!(started.elapsed() < Duration::from_secs(10), "{pid} lives");
             clock::sleep(LOOK);
         }
+    }
+
+    #[test]
+    fn a_console_is_told_as_it_grows() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let (mut tail, told) = (Tail::new(path.clone()), std::cell::RefCell::new(Vec::new()));
+        let mut look = |text: &str| {
+            fs::OpenOptions::new().create(true).append(true).open(&path).unwrap();
+            fs::write(&path, fs::read_to_string(&path).unwrap() + text).unwrap();
+            tail.tell(&|l| told.borrow_mut().push(l.to_owned())).unwrap();
+            told.take()
+        };
+        assert_eq!(look("one\r\ntw"), ["one"]);
+        assert!(look("").is_empty());
+        assert_eq!(look("o\n\nthree"), ["two", ""]);
     }
 
     #[test]

@@ -159,12 +159,12 @@ mod tests {
 
     #[test]
     fn builds_begin_before_the_evaluation_ends() {
-        let (sender, built) = channel();
-        let (sender, built) = (Mutex::new(sender), Mutex::new(built));
+        let (sender, answer) = channel();
+        let (sender, answer) = (Mutex::new(sender), Mutex::new(answer));
         let evaluate = |found: &Hand<'_>| {
             found(("first".into(), Ok(drv())));
             // Only a builder at work meanwhile can answer.
-            built.lock().unwrap().recv_timeout(Duration::from_secs(20)).unwrap();
+            answer.lock().unwrap().recv_timeout(Duration::from_secs(20)).unwrap();
             Ok(())
         };
         let build = |_: &str, _: &StorePath| {

@@ -39,10 +39,12 @@ pub const EVALUATE: &str = r#"c: let
   host = c.config;
   enabled = host.quickDeploy.enable or false;
   guest = if enabled then host.virtualisation.vmVariant or host else host;
-  names = set: builtins.attrNames set;
+  names = builtins.attrNames;
+  # Named, not listed: among the attributes are options that were removed, and a look at one of those fails.
+  loaders = [ "grub" "systemd-boot" "limine" "refind" "generic-extlinux-compatible" "external" ];
   facts = s: {
     fileSystems = names (s.fileSystems or { });
-    loaders = builtins.filter (l: s.boot.loader.${l}.enable or false) (names (s.boot.loader or { }));
+    loaders = builtins.filter (l: s.boot.loader.${l}.enable or false) loaders;
     encrypted = names (s.boot.initrd.luks.devices or { });
     manifest = let m = s.environment.etc."nqd/health.json".source or null; in if m == null then null else toString m;
     bootsByLoader = s.virtualisation.useBootLoader or false;

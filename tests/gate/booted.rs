@@ -10,6 +10,8 @@ use crate::{guard, host, operator};
 /// What the module's gate unit is.
 pub const GATE: &str = "[Unit]
 After=multi-user.target
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
 ConditionPathExists=/dev/virtio-ports/org.nixos-quick-deploy.gate
 [Service]
 Type=oneshot
@@ -22,6 +24,7 @@ pub fn rows() -> Vec<(&'static str, fn())> {
         ("booted_and_healthy", healthy),
         ("booted_and_unhealthy", unhealthy),
         ("booted_and_silent", silent),
+        ("booted_with_a_manifest_that_is_none", no_manifest),
         ("ctrl_c_leaves_no_vm", ctrl_c_leaves_no_vm),
     ]
 }
@@ -65,7 +68,9 @@ fn booted(name: &str, more: &str) -> Operator {
 }
 
 fn healthy() {
-    let ended = booted("nqd-gate-healthy", &site("200")).nqd(&["test", "web", "--timeout", "5m"]);
+    let ended = booted("nqd-gate-healthy", &site("200")).nqd(&["test", "web", "-v", "--timeout", "5m"]);
+    let console = ended.stderr.find("Starting nqd-gate.service").expect("the console is not shown");
+    assert!(console < ended.stderr.find("testing in a VM done").unwrap());
     println!("{}{}", ended.stderr, ended.stdout);
     ended.expect(0, &["pass    site", "web: healthy in its VM", "not as on the machine: disks"]);
 }
@@ -90,6 +95,13 @@ fn silent() {
     let ended = booted("nqd-gate-silent", more).nqd(&["test", "web", "--timeout", "25s"]);
     println!("{}{}", ended.stderr, ended.stdout);
     ended.expect(22, &["nothing is known from its VM: it wrote no record within its time"]);
+}
+
+/// The guard has nothing to write then: the gate unit's end is the VM's, and nobody waits for the rest of the time.
+fn no_manifest() {
+    let ended = booted("nqd-gate-no-manifest", "manifest = \"{\";").nqd(&["test", "web", "--timeout", "5m"]);
+    assert!(ended.time < Duration::from_secs(290), "{:?}", ended.time);
+    ended.expect(22, &["it ended before it wrote a record: it was switched off"]);
 }
 
 /// Process ids of the QEMU of this name.

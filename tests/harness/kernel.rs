@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::run::{cache, run, sh};
 
 /// What a changed recipe must change, so that old files are not used.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 /// Modules in the order in which they are loaded. All else that a guest needs is built in.
 const MODULES: [&str; 10] = [
     "drivers/virtio/virtio_ring",
@@ -88,13 +88,14 @@ set -e
 for module in /modules/*; do
   /busybox insmod $module
 done
-[ ! -e /sys/class/net/eth0 ] || /busybox ip link set eth0 name host0
 init=/firmware
 for word in $(/busybox cat /proc/cmdline); do
   case $word in nqd.init=*) init=${word#*=} ;; esac
 done
 /busybox mount -t ext4 -o noatime /dev/vda /disk
-if [ $init != /firmware ]; then
+if [ $init = /firmware ]; then
+  /busybox ip link set eth0 name host0
+else
   /busybox mount -t ext4 -o noatime /dev/vdb /disk/nix
   /busybox mkdir /dev/virtio-ports
   # Ports get their names some moments after the module is there.

@@ -20,6 +20,7 @@ pub fn rows() -> Vec<Row> {
         ("health_that_settles_is_measured_and_recorded", settled),
         ("proved_systems_are_kept", kept),
         ("what_changes_on_a_machine_and_why", compared),
+        ("a_wrapper_names_the_revision_of_its_flake", wrapped),
     ]
 }
 
@@ -124,11 +125,11 @@ const CHECKS: &str = r#"
 
 /// Programs that answer as podman and psql do, if they are run as they should be.
 const PODMAN: &str = r#"#!/bin/sh
-test "$(id -un) $2 $5 $6" = "root --type {{json .State}} web" && echo '{"Status":"running","StartedAt":"t"}'
+test "$(/usr/bin/id -un) $2 $5 $6" = "root --type {{json .State}} web" && echo '{"Status":"running","StartedAt":"t"}'
 "#;
 const PSQL: &str = r#"#!/bin/sh
-test "$(id -un) $PGOPTIONS" = "deploy -c statement_timeout=5000" || { echo "$(id -un): $PGOPTIONS" >&2; exit 1; }
-case "$*" in *"--username=deploy --dbname=postgres"*"''hstore''"*"''e''"*) printf 'server 15\nextension hstore 1.8 1.8\n' ;; esac
+test "$(/usr/bin/id -un) $PGOPTIONS" = "deploy -c statement_timeout=5000" || { echo "$(/usr/bin/id -un): $PGOPTIONS" >&2; exit 1; }
+case "$*" in *"--username=deploy --dbname=postgres"*"''e''"*"''hstore''"*) printf 'server 15\nextension hstore 1.8 1.8\n' ;; esac
 "#;
 
 fn every_kind_of_check() {
@@ -354,7 +355,7 @@ fn settled() {
     let all = "nqd-guard health --settle --textfile /run/nqd.prom --record /run/record";
     let (code, said) = ends(all);
     assert!(code == Some(1) && said.contains("makes no file"), "a device that is missing: {said}");
-    machine.exec("mkfifo /run/record; timeout 60 cat /run/record > /run/received &");
+    machine.exec("mkfifo /run/record; timeout 60 cat /run/record > /run/received 2> /dev/null &");
     assert_eq!(ends(all).0, Some(0));
     assert_eq!(machine.exec("stat -c %a /run/nqd.prom"), "644");
     let measured = machine.exec("cat /run/nqd.prom");
@@ -434,4 +435,33 @@ fn compared() {
     // Its derivation was recorded and kept.
     operator.hosts(r#"web = nixos { name = "web"; version = "3"; };"#);
     operator.on(&machine, &["why", "web", ".#web"]).expect(0, &["root cause"]);
+}
+
+/// A flake in the store knows no revision: the wrapper of lib.mkApps says it, and only of the flake that it names.
+fn wrapped() {
+    let (operator, machine, _) = start(PLAIN);
+    operator.hosts(NEXT);
+    let plan = |more: &[&str]| {
+        let flake = format!("NQD_FLAKE={}", operator.flake().display());
+        let revision = "NQD_REVISION=0123456789abcdef0123456789abcdef01234567-dirty";
+        let (nqd, there) = (operator.program().to_str().unwrap(), format!("root@{}", machine.address()));
+        let guard = crate::guard();
+        let words = [
+            &flake,
+            revision,
+            nqd,
+            "plan",
+            "web",
+            "--target-host",
+            &there,
+            "--guard",
+            guard.to_str().unwrap(),
+        ];
+        let out = operator.command("/usr/bin/env", &[&words[..], more].concat()).output().unwrap();
+        String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned()
+    };
+    let said = plan(&[]);
+    assert!(said.contains("#web at 0123456789ab-dirty"), "{said}");
+    let said = plan(&["--flake", "."]);
+    assert!(said.contains(".#web at ") && !said.contains("0123456789ab"), "{said}");
 }

@@ -172,7 +172,7 @@ impl Session<'_> {
         for (name, value) in self.headers() {
             request = request.header(name, value);
         }
-        request.config().timeout_global(Some(left)).build().call().map(drop).unwrap_or(());
+        drop(request.config().timeout_global(Some(left)).build().call());
     }
 }
 

@@ -16,6 +16,8 @@ struct Asked {
 
 /// What a server says: status, more of the head, and the body.
 type Said = (u16, &'static str, String);
+/// How it answers one kind of message.
+type Says = fn(&Asked) -> Said;
 
 const JSON: &str = "Content-Type: application/json\r\n";
 const EVENTS: &str = "Content-Type: text/event-stream\r\n";
@@ -138,10 +140,10 @@ fn an_answer_may_be_an_event_among_others() {
 
 #[test]
 fn what_is_not_a_working_server_fails() {
-    let at = |method: &'static str, said: fn(&Asked) -> Said| {
+    let at = |method: &'static str, said: Says| {
         of(move |asked| if asked.message["method"] == method { said(asked) } else { good(asked) })
     };
-    let rows: [(&str, fn(&Asked) -> Said, &str); 9] = [
+    let rows: [(&str, Says, &str); 9] = [
         ("initialize", |_| (500, "", String::new()), "initialize: http 500"),
         ("initialize", |_| (401, "", String::new()), "initialize: http 401"),
         ("initialize", |_| (302, "Location: http://localhost:1/\r\n", String::new()), "http 302"),
