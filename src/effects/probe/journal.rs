@@ -17,7 +17,7 @@ use crate::health::kind::Journal;
 /// So many entries are read; if all of them count, so many more.
 const ENTRIES: [usize; 3] = [256, 4096, 32_768];
 /// What so many may take, in bytes.
-const OUTPUT: usize = 64 << 20;
+const OUTPUT: usize = 16 << 20;
 /// Units of ours, whose words quote what was found elsewhere.
 const OURS: &str = "nqd-";
 /// The longest part of a line that is told.
