@@ -7,7 +7,7 @@
   packages,
 }: let
   inherit (parts) craneLib common deps;
-  pure = "--lib --bins --examples --test layers --test robust --test why";
+  pure = "--lib --bins --examples --test layers --test robust";
   rust = {
     fmt = craneLib.cargoFmt {inherit (common) src pname version;};
     clippy = craneLib.cargoClippy (common

@@ -46,5 +46,5 @@ fn host(operator: &Operator, script: &str, more: &str) {
     let web = format!(
         "{{ nixos, httpd }}: {{ web = nixos {{ name = \"web\"; vm = {{ script = builtins.readFile ./vm.sh; gate = builtins.readFile ./gate.service; }}; {more} }}; }}\n"
     );
-    operator.write_flake(&[("vm.sh", script), ("gate.service", booted::GATE), ("hosts.nix", &web)]);
+    operator.write_flake(&[("vm.sh", script), ("gate.service", &booted::gate()), ("hosts.nix", &web)]);
 }

@@ -7,17 +7,14 @@ use crate::harness::run::until;
 use crate::harness::{Operator, base, kernel};
 use crate::{guard, host, operator};
 
-/// What the module's gate unit is.
-pub const GATE: &str = "[Unit]
-After=multi-user.target
-SuccessAction=poweroff-force
-FailureAction=poweroff-force
-ConditionPathExists=/dev/virtio-ports/org.nixos-quick-deploy.gate
-[Service]
-Type=oneshot
-ExecStart=/nix/nqd-guard health --settle --record /dev/virtio-ports/org.nixos-quick-deploy.gate
-SuccessExitStatus=10 22 25
-";
+/// The module's gate unit, as it was rendered, with the guard where these VMs have it.
+pub fn gate() -> String {
+    let rendered = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rendered/units/nqd-gate.service");
+    let guard = "/nix/store/00000000000000000000000000000000-nqd-guard/bin/nqd-guard";
+    let unit = std::fs::read_to_string(rendered).unwrap();
+    assert!(unit.contains(guard), "{unit}");
+    unit.replace(guard, "/nix/nqd-guard")
+}
 
 pub fn rows() -> Vec<(&'static str, fn())> {
     vec![

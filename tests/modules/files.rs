@@ -18,6 +18,7 @@ pub fn rows() -> Vec<Row> {
         ("the_lock_file_pins_what_the_flake_names", locked),
         ("crates_come_from_the_registry_alone", registry),
         ("apps_are_commands_of_nqd", commands),
+        ("scripts_are_sound_for_shellcheck", scripts),
     ]
 }
 
@@ -116,6 +117,20 @@ fn registry() {
     assert!(!sources.is_empty());
     for source in sources {
         assert!(source.starts_with("\"registry+"), "{source}: crane would have to be told its hash");
+    }
+}
+
+fn scripts() {
+    let files = below(&repository().join("scripts"), "");
+    let check = |files: &[PathBuf]| Command::new("shellcheck").args(files).output();
+    match check(&files) {
+        Err(e) => println!("SKIPPED: checking scripts: shellcheck: {e}"),
+        Ok(out) => {
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+            let twin = tempfile::NamedTempFile::new().unwrap();
+            fs::write(twin.path(), "#!/bin/sh\nrm $1\n").unwrap();
+            assert!(!check(&[twin.path().to_owned()]).unwrap().status.success(), "what is unsound is seen");
+        }
     }
 }
 

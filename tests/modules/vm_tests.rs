@@ -43,8 +43,8 @@ fn evaluated() {
         assert!(script.matches("with subtest(").count() >= 2, "{name} has no twin");
         scripts.insert(format!("nixos-tests/{name}.py"), Value::from(script));
         let machines = test["machines"].as_array().unwrap().iter().map(|m| m.as_str().unwrap());
-        let names: String = machines.map(|m| format!("{m}: Machine;")).collect();
-        typed.push((name.clone(), format!("{prepend}\n{names}\n{script}")));
+        let names: Vec<String> = machines.map(|m| format!("{m}: Machine")).collect();
+        typed.push((name.clone(), format!("{prepend}\n{}\n{script}", names.join("; "))));
     }
     types(&typed);
     compare(&Value::Object(scripts.into_iter().collect()));
@@ -64,7 +64,9 @@ fn types(scripts: &[(String, String)]) {
     match mypy(scripts) {
         Err(e) => {
             println!("SKIPPED: types of the scripts: mypy: {e}; they are compiled");
-            scripts.iter().for_each(|(name, script)| python(name, script));
+            for (name, script) in scripts {
+                python(name, script);
+            }
         }
         Ok(out) => {
             assert!(out.status.success(), "{}", says(&out));
