@@ -102,7 +102,7 @@ impl Exit {
             Self::CheckFailed => "a check failed (nqd check)",
             Self::RolledBack => "not proved healthy: rolled back",
             Self::Held => "the rollback failed too: a person is needed",
-            Self::Inconclusive => "contact was lost: nqd cannot know how it ended",
+            Self::Inconclusive => "not known: contact was lost, or a VM or a check left no answer",
             Self::Superseded => "somebody else switched the machine meanwhile",
             Self::Interrupted => "the machine went down before the candidate was proved",
             Self::Unhealthy => "unhealthy (nqd health, nqd test)",
