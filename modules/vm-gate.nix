@@ -16,7 +16,12 @@
       after = ["multi-user.target"];
       restartIfChanged = false;
       path = lib.mkForce [];
-      unitConfig.ConditionPathExists = port;
+      unitConfig = {
+        ConditionPathExists = port;
+        # It has been told, or never will be: nobody waits for a machine that has nothing more to say.
+        SuccessAction = "poweroff-force";
+        FailureAction = "poweroff-force";
+      };
       serviceConfig =
         import ./health/hardening.nix {inherit config lib;}
         // {

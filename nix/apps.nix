@@ -8,9 +8,13 @@
 }: let
   inherit (packages.${pkgs.stdenv.hostPlatform.system}) nqd;
   revision = self.rev or self.dirtyRev or null;
-  environment =
-    lib.optionalString (self != null) "export NQD_FLAKE=\${NQD_FLAKE-${lib.escapeShellArg self.outPath}}\n"
-    + lib.optionalString (revision != null) "export NQD_REVISION=\${NQD_REVISION-${lib.escapeShellArg revision}}\n";
+  # The revision is that of this flake: somebody who names another has none of it.
+  environment = lib.optionalString (self != null) ''
+    if [ -z "''${NQD_FLAKE+set}" ]; then
+      export NQD_FLAKE=${lib.escapeShellArg self.outPath}
+      ${lib.optionalString (revision != null) "export NQD_REVISION=${lib.escapeShellArg revision}"}
+    fi
+  '';
   app = command: description: {
     type = "app";
     program = "${pkgs.writeShellScript "nqd-${command}" ''

@@ -83,15 +83,15 @@ done"#
 }
 
 /// Strikes the guard that is held.
-pub fn strike(s: &mut Scene, whom: Whom, power: bool) {
+pub fn strike(s: &mut Scene, power: bool) {
     hold_nobody(s);
     if power {
         s.power_cut();
-    } else if whom == Whom::Boot {
-        // The harness's systemd fails to kill all of a unit that a container has started at its boot.
-        s.machine.exec("pkill -KILL -f '[n]qd-guard.* recover'; pkill -KILL -x strace || true");
     } else {
-        s.machine.exec("systemctl kill --signal=KILL --kill-whom=all 'nqd-transaction-*.service'");
+        // The guard first, which is younger: once the one that holds it is dead, it goes on.
+        s.machine.exec(
+            "kill -KILL $(pgrep -f '[n]qd-guard.* (run|recover)' | tail -n 1); sleep 0.1; pkill -KILL -x strace || true",
+        );
     }
     std::thread::sleep(Duration::from_millis(200));
 }

@@ -143,7 +143,7 @@ fn strike(s: &mut Scene, k: Kill) -> i32 {
     if k.power && k.after && matches!(k.state, "held" | "superseded") {
         s.reboots_afterwards();
     }
-    holds::strike(s, Whom::Runner, k.power);
+    holds::strike(s, k.power);
     let code = running.end().expect(expected(k), &[]).code;
     s.machine.exec("rm -f /run/fail");
     code

@@ -80,7 +80,7 @@ fn struck(w: Write, after: bool, power: bool) -> Row {
             let running = first(s, w, after);
             held(s, "the recovery held at its journal", "[n]qd-guard.* recover");
             assert_eq!(s.machine.state(), if after { state } else { from }, "held at another write");
-            strike(s, whom, power);
+            strike(s, power);
             Some(running.end_within(Duration::from_secs(120)).expect(expected(w, after, power), &[]).code)
         }),
         ..row(

@@ -78,7 +78,7 @@ pub fn rows() -> Vec<Row> {
                 let running = s.start(&flags);
                 held(s, "the guard held at its journal", "nqd-guard.* [r]un ");
                 assert_eq!(s.machine.state(), "committing");
-                strike(s, Whom::Runner, true);
+                strike(s, true);
                 Some(running.end().expect(0, &["committed"]).code)
             },
         ),
