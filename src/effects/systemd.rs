@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
+use super::clock;
 use super::runner::{Cmd, Output, RunError, Runner};
 use crate::health::unit_state::{PROPERTIES, parse_list, parse_show};
 use crate::health::{UnitState, Units};
@@ -12,6 +13,8 @@ use crate::model::{StorePath, UnitName};
 
 /// Time that one question to systemd has.
 const ASK: Duration = Duration::from_secs(30);
+/// Time that systemd may be away, executing itself anew.
+const AWAY: Duration = Duration::from_secs(10);
 
 /// The systemd of a machine, spoken to with the tools of one system.
 #[derive(Clone)]
@@ -62,21 +65,33 @@ impl Systemd {
         self.runner.run(cmd)
     }
 
+    /// The same for a question, which may be asked again: while systemd executes itself anew (`daemon-reexec`, which a
+    /// switch to another systemd does), nobody answers for a moment.
+    fn ask(&self, cmd: &Cmd) -> Result<Output, RunError> {
+        let began = clock::start();
+        loop {
+            match self.run(cmd) {
+                Err(e) if is_away(&e) && began.elapsed() < AWAY => clock::sleep(Duration::from_millis(200)),
+                answered => return answered,
+            }
+        }
+    }
+
     /// Every loaded unit but our own.
     pub fn units(&self) -> Result<Units, RunError> {
-        let out = self.run(&self.systemctl(["show", "*", "--property", PROPERTIES]))?;
+        let out = self.ask(&self.systemctl(["show", "*", "--property", PROPERTIES]))?;
         Ok(without_ours(parse_show(out.text()?)))
     }
 
     /// Every loaded unit but our own, in short: its states, and all that is known of those that are in trouble. One
     /// question to systemd instead of one a unit.
     pub fn units_in_short(&self) -> Result<Units, RunError> {
-        let out = self.run(&self.systemctl(["list-units", "--all", "--plain", "--no-legend", "--full"]))?;
+        let out = self.ask(&self.systemctl(["list-units", "--all", "--plain", "--no-legend", "--full"]))?;
         let mut units = without_ours(parse_list(out.text()?));
         let troubled = |u: &UnitState| u.active == "failed" || u.sub.starts_with("auto-restart");
         let names: Vec<&str> = units.iter().filter(|(_, u)| troubled(u)).map(|(n, _)| n.as_str()).collect();
         if !names.is_empty() {
-            let out = self.run(&self.systemctl(["show", "--property", PROPERTIES, "--"]).args(names))?;
+            let out = self.ask(&self.systemctl(["show", "--property", PROPERTIES, "--"]).args(names))?;
             units.extend(parse_show(out.text()?));
         }
         Ok(units)
@@ -84,13 +99,13 @@ impl Systemd {
 
     /// Whether the jobs of the boot are still being done.
     pub fn is_booting(&self) -> Result<bool, RunError> {
-        let out = self.run(&self.systemctl(["show", "--property=SystemState"]))?;
+        let out = self.ask(&self.systemctl(["show", "--property=SystemState"]))?;
         Ok(matches!(out.text()?.trim(), "SystemState=initializing" | "SystemState=starting"))
     }
 
     /// One unit; one that is not loaded is `not-found`.
     pub fn unit(&self, name: &UnitName) -> Result<UnitState, RunError> {
-        let out = self.run(&self.systemctl(["show", "--property", PROPERTIES, "--", name.as_str()]))?;
+        let out = self.ask(&self.systemctl(["show", "--property", PROPERTIES, "--", name.as_str()]))?;
         // An alias is answered under its real name: whatever unit is answered is the one.
         Ok(parse_show(out.text()?).into_values().next().unwrap_or_default())
     }
@@ -105,7 +120,14 @@ impl Systemd {
             .arg("--")
             .args(literal(argv))
             .timeout(ASK);
-        self.runner.run(&cmd).map(drop)
+        match self.run(&cmd) {
+            // Whether it was heard before systemd went away, the name tells: it is given once.
+            Err(e) if is_away(&e) => match self.ask(&cmd) {
+                Err(e) if e.to_string().contains("was already loaded") => Ok(()),
+                started => started.map(drop),
+            },
+            started => started.map(drop),
+        }
     }
 
     /// Runs a program in a transient unit to its end; its exit status is checked and its output kept.
@@ -163,7 +185,7 @@ impl Systemd {
     /// How a transient service of ours stands. It must have `RemainAfterExit=yes`, or its end could be missed.
     pub fn transient(&self, unit: &str) -> Result<Transient, RunError> {
         let names = "LoadState,ActiveState,SubState,Result,MainPID,ExecMainCode,ExecMainStatus";
-        let out = self.run(&self.systemctl(["show", unit, "--property", names]))?;
+        let out = self.ask(&self.systemctl(["show", unit, "--property", names]))?;
         Ok(parse_transient(out.text()?))
     }
 
@@ -185,8 +207,7 @@ impl Systemd {
 
     /// The names of loaded units that match a pattern.
     pub fn matching(&self, pattern: &str) -> Result<Vec<String>, RunError> {
-        let out =
-            self.runner.run(&self.systemctl(["list-units", "--all", "--plain", "--no-legend", pattern]))?;
+        let out = self.ask(&self.systemctl(["list-units", "--all", "--plain", "--no-legend", pattern]))?;
         Ok(out.text()?.lines().filter_map(|l| l.split_whitespace().next()).map(str::to_owned).collect())
     }
 
@@ -202,6 +223,18 @@ impl Systemd {
     pub fn journal(&self, args: &[String], (time, output): (Duration, usize)) -> Result<Output, RunError> {
         self.runner.run(&self.tool("journalctl").args(args).timeout(time).output_limit(output))
     }
+}
+
+/// Whether systemd did not answer, in its tools' own words.
+fn is_away(error: &RunError) -> bool {
+    let said = error.to_string();
+    let words = [
+        "Connection reset by peer",
+        "Failed to connect to bus",
+        "Transport endpoint is not connected",
+        "disconnected from message bus",
+    ];
+    words.iter().any(|w| said.contains(w))
 }
 
 /// Leaves out the units that a transaction itself consists of.

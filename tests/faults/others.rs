@@ -92,11 +92,14 @@ pub fn rows() -> Vec<Row> {
             s.machine.exec("systemctl daemon-reexec");
             Some(running.end().expect(0, &["committed"]).code)
         }),
-        row("daemon-reexec-probing", "systemctl daemon-reexec", "probing", |s| {
+        row("daemon-reexec-probing", "systemctl daemon-reexec, again and again", "probing", |s| {
             s.good();
-            let running = s.start(&["--soak", "3s"]);
+            let running = s.start(&["--soak", "5s"]);
             s.at("probing");
-            s.machine.exec("systemctl daemon-reexec");
+            for _ in 0..4 {
+                s.machine.exec("systemctl daemon-reexec");
+                std::thread::sleep(Duration::from_millis(900));
+            }
             Some(running.end().expect(0, &["committed"]).code)
         }),
         row("daemon-reload", "systemctl daemon-reload, over and over", "always", |s| {
