@@ -185,8 +185,8 @@ impl<'a> Packages<'a> {
         if self.told.is_empty() {
             return None;
         }
-        let ends = whole.match_indices('-').map(|(at, _)| at).chain([whole.len()]);
-        ends.filter_map(|at| self.told.get(whole.get(..at)?)).next().copied()
+        let mut ends = whole.match_indices('-').map(|(at, _)| at).chain([whole.len()]);
+        ends.find_map(|at| self.told.get(whole.get(..at)?)).copied()
     }
 }
 
