@@ -6,16 +6,18 @@ use super::sides::{self, From, Operand, Sides};
 use super::usage;
 use crate::app::App;
 use crate::closure::comparison::Side;
-use crate::closure::why::{self, Cause, Why, explain};
-use crate::closure::{Closure, name};
+use crate::closure::why::{self, Cause, Ways, Why, explain};
+use crate::closure::{Closure, Member, name};
 use crate::deploy::gather::staged;
 use crate::derivation::Derivation;
+use crate::effects::derivers::{self, Derivations, Makers};
 use crate::effects::gather::Purpose;
 use crate::effects::operand::Local;
-use crate::effects::{closures, derivers, terminal};
+use crate::effects::{closures, terminal};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::model::StorePath;
+use crate::model::text::count;
 use crate::nix::FlakeHost;
 use crate::report::event::Stage;
 use crate::report::reporter::{Form, print};
@@ -79,10 +81,11 @@ impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Failure> {
         let [a, b] = self.sides.operands(app)?;
         let both = [&self.derive(a, app)?, &self.derive(b, app)?];
-        let roots = both.map(|d| &d.root);
+        let stores = both.map(|d| Derivations::of(&d.root));
         let [old, new] = both.map(|d| &d.derivation);
-        let mut why = explain(old, new, |path| read(path, roots))?;
+        let mut why = explain(old, new, |path| read(path, &stores))?;
         why.notes.extend(both.iter().filter_map(|d| d.note.clone()));
+        why.notes.extend(resolved(&stores));
         why.notes.dedup();
         let same = match &self.package {
             Some(package) => self.show_package(package, &mut why, both, app)?,
@@ -115,10 +118,13 @@ impl Args {
         app: &App,
     ) -> Result<bool, Failure> {
         let mut beneath = why.beneath(package);
-        if beneath.differing == 0 {
-            let ([old, new], notes) = ways(package, both, app)?;
-            beneath.found(old, new);
+        if both.iter().all(|d| d.built) {
+            // What is rebuilt may have been needed to build only, until now.
+            let (ways, notes) = built_ways(package, both, app)?;
+            beneath.found(ways);
             why.notes.extend(notes);
+        } else if beneath.differing == 0 {
+            beneath.found(Ways::of(derived_ways(package, both)?));
         }
         let layout = self.layout();
         let text = if self.markdown {
@@ -188,9 +194,9 @@ impl Args {
 /// The derivation that made a path, if its file is still here.
 fn deriver(local: Local, app: &App) -> Result<Derived, Failure> {
     let Local { path, root, found } = local;
-    let (derivers, note) = derivers::makers(&root, &path, &app.here()?)?;
-    let derived = first_there(&derivers, Side { named: found, path }, root)?;
-    Ok(Derived { built: true, note, ..derived })
+    let Makers { derivations, registered, note } = derivers::makers(&root, &path, &app.here()?)?;
+    let derived = first_there(&derivations, Side { named: found, path }, root)?;
+    Ok(Derived { built: registered, note, ..derived })
 }
 
 /// The first of these derivations whose file is here.
@@ -209,35 +215,54 @@ fn first_there(derivations: &[StorePath], side: Side, root: PathBuf) -> Result<D
 }
 
 /// A derivation of either store.
-fn read(path: &StorePath, roots: [&PathBuf; 2]) -> Result<Option<Derivation>, Failure> {
-    let [old, new] = roots;
-    match closures::derivation(old, path)? {
-        None if old != new => closures::derivation(new, path),
+fn read(path: &StorePath, stores: &[Derivations<'_>; 2]) -> Result<Option<Derivation>, Failure> {
+    let [old, new] = stores;
+    match old.read(path)? {
+        None => new.read(path),
         found => Ok(found),
     }
 }
 
-/// Who pulls a package in, on each side: as the built systems tell, or their derivations where one is not built.
-fn ways(package: &str, both: [&Derived; 2], app: &App) -> Result<(Ways, Vec<String>), Failure> {
-    if both.iter().all(|d| d.built) {
-        let [a, b] = both.map(|d| sides::Found { side: d.side.clone(), from: From::Store(d.root.clone()) });
-        let (closures, notes) = sides::closures([&a, &b], app)?;
-        return Ok((closures.map(|c| way(&c, package)), notes));
-    }
-    let by_derivations =
-        |d: &Derived| why::way(&d.derivation, package, |path| read(path, [&d.root, &d.root]));
-    let [old, new] = both;
-    Ok(([by_derivations(old)?, by_derivations(new)?], Vec::new()))
+/// Where Nix wrote derivations anew, what they say is compared with what others say as well as it can be.
+fn resolved(stores: &[Derivations<'_>; 2]) -> Option<String> {
+    let all: usize = stores.iter().map(Derivations::resolved).sum();
+    (all > 0).then(|| {
+        format!(
+            "{} resolved when their content-addressed inputs were built; their inputs are those that made the files \
+             they name",
+            count(all, "derivation")
+        )
+    })
 }
 
-type Ways = [Option<Vec<String>>; 2];
+/// Who pulls a package in, by the derivations of each side.
+fn derived_ways(package: &str, both: [&Derived; 2]) -> Result<[Option<Vec<String>>; 2], Failure> {
+    let [old, new] = both.map(|d| {
+        let store = Derivations::of(&d.root);
+        why::way(&d.derivation, package, |path| store.read(path))
+    });
+    Ok([old?, new?])
+}
 
-/// The shortest way from a system to a package.
-fn way(closure: &Closure, package: &str) -> Option<Vec<String>> {
-    let is = |m: &&crate::closure::Member| {
+/// The same, as the built systems tell.
+fn built_ways(package: &str, both: [&Derived; 2], app: &App) -> Result<(Ways, Vec<String>), Failure> {
+    let [a, b] = both.map(|d| sides::Found { side: d.side.clone(), from: From::Store(d.root.clone()) });
+    let ([old, new], notes) = sides::closures([&a, &b], app)?;
+    let lacks = |closure: &Closure, other: &Closure| way(closure, package, |path| other.get(path).is_none());
+    let ways = Ways {
+        lost: lacks(&old, &new),
+        come: lacks(&new, &old),
+        there: way(&new, package, |_| true).or_else(|| way(&old, package, |_| true)),
+    };
+    Ok((ways, notes))
+}
+
+/// The shortest way from a system to those paths of a package that are asked for.
+fn way(closure: &Closure, package: &str, wanted: impl Fn(&StorePath) -> bool) -> Option<Vec<String>> {
+    let is = |m: &&Member| {
         m.package.as_ref().is_some_and(|p| p.name == package) || name::split(m.path.name()).0 == package
     };
-    let ways = closure.members.iter().filter(is).map(|m| closure.way_to(&m.path));
-    let shortest = ways.min_by_key(Vec::len)?;
+    let found = closure.members.iter().filter(is).filter(|m| wanted(&m.path));
+    let shortest = found.map(|m| closure.way_to(&m.path)).min_by_key(Vec::len)?;
     Some(shortest.iter().map(|p| p.name().to_owned()).collect())
 }

@@ -123,25 +123,28 @@ impl<'a> Sides<'a> {
         let bytes = bytes(0).zip(bytes(1)).map(|(a, b)| [a, b]);
         let Sides { paths, selected, .. } = self;
         let [all_old, all_new] = lists;
-        if all_old == all_new {
-            let (kind, moves) = (Kind::Rebuilt, Vec::new());
-            return Change {
-                name,
-                old: all_old,
-                new: all_new,
-                kind,
-                moves,
-                kept: Vec::new(),
-                bytes,
-                paths,
-                selected,
-            };
+        // Each side has what stays besides. Where both have the same versions, only paths differ: another build of one,
+        // or an output more or less.
+        let has = |list: &[String], v: &String| list.contains(v) || kept.contains(v);
+        if all_old.iter().all(|v| has(&all_new, v)) && all_new.iter().all(|v| has(&all_old, v)) {
+            let mut versions: Vec<String> = all_old.into_iter().chain(all_new).collect();
+            version::sort(&mut versions);
+            versions.dedup();
+            let kept = kept.iter().filter(|v| !versions.contains(v)).cloned().collect();
+            let (old, new, kind, moves) = (versions.clone(), versions, Kind::Rebuilt, Vec::new());
+            return Change { name, old, new, kind, moves, kept, bytes, paths, selected };
         }
         // Versions that both have were rebuilt, and are no change of version.
         let lacks = |list: &[String], other: &[String]| -> Vec<String> {
             list.iter().filter(|v| !other.contains(v)).cloned().collect()
         };
-        let (old, new) = (lacks(&all_old, &all_new), lacks(&all_new, &all_old));
+        let (mut old, mut new) = (lacks(&all_old, &all_new), lacks(&all_new, &all_old));
+        // Nothing becomes what was there before, and nothing is lost that is there still.
+        if old.is_empty() {
+            new.retain(|v| !kept.contains(v));
+        } else if new.is_empty() {
+            old.retain(|v| !kept.contains(v));
+        }
         let kept = kept.iter().filter(|v| !old.contains(v) && !new.contains(v)).cloned();
         let rebuilt = all_old.iter().filter(|v| all_new.contains(v)).cloned();
         let mut kept: Vec<String> = kept.chain(rebuilt).collect();

@@ -59,7 +59,11 @@ impl ClosureDiff {
                 groups.entry(name).or_default().members[side].push(Named { member, name, version });
             }
         }
-        let kept = kept(new, &only[NEW], &groups);
+        let mut packages = Packages::default();
+        for (name, group) in &groups {
+            packages.gather(name, group);
+        }
+        let kept = packages.kept(new, &only[NEW]);
         let mut diff = Self {
             old_paths: only[OLD].len(),
             new_paths: only[NEW].len(),
@@ -67,16 +71,12 @@ impl ClosureDiff {
             bytes: old.bytes().zip(new.bytes()).map(|(a, b)| [a, b]),
             ..Self::default()
         };
-        for (name, group) in &groups {
-            let changes = group.changes(kept.get(name).map_or(&[], Vec::as_slice));
-            let (rebuilds, others): (Vec<_>, Vec<_>) =
-                changes.into_iter().partition(|c| c.kind == Kind::Rebuilt);
-            diff.changes.extend(others);
-            diff.rebuilds.extend(rebuilds);
+        // In the order of their names.
+        for (name, sides) in packages.sides {
+            let change = sides.change(name.to_owned(), kept.get(name).map_or(&[], Vec::as_slice));
+            if change.kind == Kind::Rebuilt { diff.rebuilds.push(change) } else { diff.changes.push(change) }
         }
         diff.rebuilt = diff.rebuilds.len();
-        diff.changes.sort_by(|a, b| a.name.cmp(&b.name));
-        diff.rebuilds.sort_by(|a, b| a.name.cmp(&b.name));
         diff
     }
 
@@ -126,47 +126,67 @@ pub fn differing<'a>(old: &'a Closure, new: &'a Closure) -> [Vec<&'a Member>; 2]
     }
 }
 
-/// The versions of these packages that both closures have as the very same paths.
-fn kept<'a>(
-    new: &'a Closure,
-    only_new: &[&'a Member],
-    groups: &BTreeMap<&str, Group<'_>>,
-) -> BTreeMap<&'a str, Vec<String>> {
-    let mut only = only_new.iter().peekable();
-    let mut kept: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for member in &new.members {
-        if only.next_if(|m| m.path == member.path).is_some() {
-            continue;
-        }
-        let (name, version) = name::split(member.path.name());
-        if let Some(version) = version.filter(|_| groups.contains_key(name)) {
-            kept.entry(name).or_default().insert(version);
-        }
-    }
-    kept.into_iter().map(|(name, set)| (name, set.into_iter().map(str::to_owned).collect())).collect()
+/// What differs, by package.
+#[derive(Default)]
+struct Packages<'a> {
+    sides: BTreeMap<&'a str, change::Sides<'a>>,
+    /// Names that the names of paths suggest and derivations deny.
+    denied: BTreeSet<&'a str>,
+    /// `name-version` of packages that only derivations tell.
+    told: BTreeMap<String, (&'a str, &'a str)>,
 }
 
-impl Group<'_> {
-    /// One change, or more where derivations tell packages apart that the names of their paths do not. What only one
-    /// side's derivations tell is not used: its names could not be compared.
-    fn changes(&self, kept: &[String]) -> Vec<Change> {
-        let exact = self.members.iter().flatten().all(|m| m.member.package.is_some());
-        let mut packages: BTreeMap<&str, change::Sides<'_>> = BTreeMap::new();
-        let mut as_guessed = true;
+impl<'a> Packages<'a> {
+    /// Adds the paths whose names suggest one package. They are of one or more if derivations tell them apart, and
+    /// others' paths may be of the same. What only one side's derivations tell is not used: its names could not be
+    /// compared.
+    fn gather(&mut self, guessed: &'a str, group: &Group<'a>) {
+        let exact = group.members.iter().flatten().all(|m| m.member.package.is_some());
         for side in [OLD, NEW] {
-            let versions: BTreeSet<&str> = self.members[side].iter().filter_map(|m| m.version).collect();
-            for Named { member, name, version } in &self.members[side] {
+            let versions: BTreeSet<&str> = group.members[side].iter().filter_map(|m| m.version).collect();
+            for Named { member, name, version } in &group.members[side] {
                 let (exactly, version) = match &member.package {
                     Some(package) if exact => (package.name.as_str(), package.version.as_deref()),
                     _ => (*name, version.map(|v| folded(v, &versions))),
                 };
-                as_guessed &= exactly == *name;
-                packages.entry(exactly).or_default().add(side, version, member);
+                if exactly != guessed {
+                    self.denied.insert(guessed);
+                    self.told.extend(version.map(|v| (format!("{exactly}-{v}"), (exactly, v))));
+                }
+                self.sides.entry(exactly).or_default().add(side, version, member);
             }
         }
-        // What stays was not read: whose it is only the names tell, and they may be wrong here.
-        let kept = if as_guessed { kept } else { &[] };
-        packages.into_iter().map(|(name, sides)| sides.change(name.to_owned(), kept)).collect()
+    }
+
+    /// The versions of these packages that both closures have as the very same paths. What stays was not read: whose
+    /// it is only the names tell, where derivations of the same name do not deny it.
+    fn kept(&self, new: &'a Closure, only_new: &[&'a Member]) -> BTreeMap<&'a str, Vec<String>> {
+        let mut only = only_new.iter().peekable();
+        let mut kept: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for member in &new.members {
+            if only.next_if(|m| m.path == member.path).is_some() {
+                continue;
+            }
+            let whole = member.path.name();
+            let (name, version) = name::split(whole);
+            let is_one = |_: &&str| self.sides.contains_key(name) && !self.denied.contains(name);
+            if let Some(version) = version.filter(is_one) {
+                kept.entry(name).or_default().insert(version);
+            }
+            if let Some((name, version)) = self.told(whole) {
+                kept.entry(name).or_default().insert(version);
+            }
+        }
+        kept.into_iter().map(|(name, set)| (name, set.into_iter().map(str::to_owned).collect())).collect()
+    }
+
+    /// The package that only derivations tell, if a path is named like it: `foo-v1.2-man`.
+    fn told(&self, whole: &str) -> Option<(&'a str, &'a str)> {
+        if self.told.is_empty() {
+            return None;
+        }
+        let mut ends = whole.match_indices('-').map(|(at, _)| at).chain([whole.len()]);
+        ends.find_map(|at| self.told.get(whole.get(..at)?)).copied()
     }
 }
 

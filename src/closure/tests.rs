@@ -64,6 +64,35 @@ fn a_version_more_or_less_is_a_change_not_a_package() {
     assert_eq!(d.changes[0].kind, Kind::Added);
 }
 
+/// An output more, another build: the package was there, and stays.
+#[test]
+fn what_stays_is_neither_added_nor_removed() {
+    let both = |old: &[&str], new: &[&str]| {
+        let there = ClosureDiff::between(&closure(old), &closure(new));
+        let back = ClosureDiff::between(&closure(new), &closure(old));
+        assert_eq!((back.changes.len(), back.rebuilt), (there.changes.len(), there.rebuilt));
+        there
+    };
+    for (old, new) in [
+        (&["curl-8.7"][..], &["curl-8.7", "curl-8.7-man"][..]),
+        (&["mesa-25"], &["mesa-25", "b/mesa-25"]),
+        (&["ssl-1", "ssl-2"], &["ssl-1", "ssl-2", "b/ssl-1", "b/ssl-2"]),
+        (&["ssl-1", "ssl-2", "b/ssl-1"], &["ssl-1", "ssl-2", "b/ssl-2"]),
+    ] {
+        let d = both(old, new);
+        assert_eq!((d.changes.len(), d.rebuilt), (0, 1), "{old:?} {new:?}: {:?}", d.changes);
+        assert_eq!((d.rebuilds[0].kind, &d.rebuilds[0].old), (Kind::Rebuilt, &d.rebuilds[0].new));
+    }
+    // A version that comes besides is added, the others stay.
+    let d = both(&["mesa-24"], &["mesa-24", "b/mesa-24", "mesa-25"]);
+    let change = &d.changes[0];
+    assert_eq!((change.kind, change.old.len()), (Kind::Changed, 0));
+    assert_eq!((&change.new, &change.kept), (&vec!["25".to_owned()], &vec!["24".to_owned()]));
+    // One of two builds becomes another version: that is what is said of it.
+    let d = both(&["mesa-24", "b/mesa-24"], &["mesa-24", "mesa-25"]);
+    assert_eq!(d.changes[0].text(), "mesa: 24 → 25");
+}
+
 #[test]
 fn outputs_are_folded_without_derivations() {
     let d = ClosureDiff::between(
@@ -94,6 +123,29 @@ fn one_sided_knowledge_is_not_used() {
     let name = |d: &ClosureDiff| d.rebuilds.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
     assert_eq!(name(&ClosureDiff::between(&with(old()), &with(new()))), ["font-100dpi"]);
     assert_eq!(name(&ClosureDiff::between(&with(old()), &new())), ["font"]);
+}
+
+/// Names that do not look alike are one package where derivations say so.
+#[test]
+fn derivations_join_what_names_tell_apart() {
+    let with = |mut c: Closure, pname: &str, version: &str| {
+        for m in c.members.iter_mut().filter(|m| m.path.name().contains(version)) {
+            m.package = super::Package::exact(m.path.name(), Some(pname), version);
+        }
+        c
+    };
+    let foo = |names: &[&str], version: &str| with(closure(names), "foo", version);
+    let d = ClosureDiff::between(&foo(&["foo-v1.2"], "v1.2"), &foo(&["foo-v1.3"], "v1.3"));
+    assert_eq!((d.changes.len(), d.changes[0].text()), (1, "foo: v1.2 → v1.3".to_owned()));
+    assert_eq!(d.changes[0].kind, Kind::Upgraded);
+    let d = ClosureDiff::between(&foo(&["foo-1.0"], "1.0"), &foo(&["foo-master"], "master"));
+    assert_eq!((d.changes.len(), d.changes[0].text()), (1, "foo: 1.0 → master".to_owned()));
+    // What stays is recognised by the name that was told.
+    let d = ClosureDiff::between(&foo(&["foo-v1.2"], "v1.2"), &foo(&["foo-v1.2", "foo-v1.2-man"], "v1.2"));
+    assert_eq!((d.changes.len(), d.rebuilt), (0, 1), "{:?}", d.changes);
+    // Where one derivation is gone, there is nothing to join them by.
+    let d = ClosureDiff::between(&foo(&["foo-v1.2"], "v1.2"), &closure(&["foo-v1.3"]));
+    assert_eq!(d.changes.len(), 2);
 }
 
 fn any_closure() -> impl Strategy<Value = Closure> {

@@ -40,6 +40,10 @@ pub fn compare(a: &str, b: &str) -> Option<Ordering> {
     if a == b {
         return Some(Ordering::Equal);
     }
+    // What has no version is neither older nor newer than what has one.
+    if a.is_empty() || b.is_empty() {
+        return None;
+    }
     let (a, b) = dates(a, b).unwrap_or((a, b));
     let (mut a, mut b) = (parts(a).into_iter(), parts(b).into_iter());
     loop {
@@ -121,7 +125,7 @@ impl Part<'_> {
 fn parts(version: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     for word in version.split(['.', '-', '_', '+', '=', '~']).filter(|w| !w.is_empty()) {
-        if is_git_hash(word) {
+        if is_git_hash(word) || is_decimal_hash(word, version) {
             parts.push(Part::Hash(word));
             continue;
         }
@@ -135,6 +139,13 @@ fn parts(version: &str) -> Vec<Part<'_>> {
         }
     }
     parts
+}
+
+/// A revision that happens to have no letter: a whole one, or one that is all of the version and as long as git makes
+/// them. Eight digits are a date.
+fn is_decimal_hash(word: &str, version: &str) -> bool {
+    let alone = word == version && (word.len() == 7 || (word.len() > 7 && word.starts_with('0')));
+    (alone || word.len() == 40) && word.len() <= 40 && word.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// `2.0a1` is an alpha of 2.0, `1.0.2a` comes after 1.0.2: `more` follows in the same word.
@@ -184,6 +195,8 @@ mod tests {
             ("2024-02-01-1a2b3c4", "2024-02-02-0a2b3c4"),
             ("26.05.20260101.aaaaaa1", "26.05.20260102.0000001a"),
             ("0012", "13"),
+            ("20240101", "20240102"),
+            ("1.0.1234567", "1.0.1234568"),
         ] {
             assert_eq!(compare(older, newer), Some(Ordering::Less), "{older} < {newer}");
             assert_eq!(compare(newer, older), Some(Ordering::Greater), "{newer} > {older}");
@@ -198,6 +211,11 @@ mod tests {
             ("1.0-ga1b2c3d", "1.0-g0b2c3d4"),
             ("1.0", "1.0-a1b2c3d"),
             ("1.0-wayland", "1.0-x11"),
+            ("1234567", "0234567"),
+            ("1234567", "2345678"),
+            ("0123456789", "1234567890"),
+            ("1234567", "a1b2c3d"),
+            ("", "1"),
         ] {
             assert_eq!((compare(a, b), compare(b, a)), (None, None), "{a} and {b}");
         }

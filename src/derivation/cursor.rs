@@ -50,6 +50,11 @@ impl<'a> Cursor<'a> {
         span.of(self.text)
     }
 
+    /// Bytes from the start.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }

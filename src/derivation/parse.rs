@@ -13,6 +13,8 @@ pub struct Derivation {
     inputs: Vec<InputSpan>,
     input_outputs: Vec<Span>,
     sources: Vec<Span>,
+    /// Where the inputs begin and the sources end, in bytes from the start.
+    between: (usize, usize),
     platform: Span,
     builder: Span,
     arguments: Vec<Span>,
@@ -54,6 +56,7 @@ impl Derivation {
             Ok(())
         })?;
         c.expect(",")?;
+        let begin = c.at();
         let (mut inputs, mut input_outputs) = (Vec::with_capacity(32), Vec::with_capacity(32));
         c.list(|c| {
             inputs.push(input(c, &mut input_outputs, dynamic)?);
@@ -65,6 +68,7 @@ impl Derivation {
             sources.push(store_path(c)?);
             Ok(())
         })?;
+        let between = (begin, c.at());
         c.expect(",")?;
         let platform = c.string()?;
         c.expect(",")?;
@@ -84,7 +88,32 @@ impl Derivation {
         }
         // As Nix writes it; what else wrote it may not have.
         env.sort_by(|(a, _), (b, _)| a.of(&text).cmp(&b.of(&text)));
-        Ok(Self { text, outputs, inputs, input_outputs, sources, platform, builder, arguments, env })
+        Ok(Self { text, outputs, inputs, input_outputs, sources, between, platform, builder, arguments, env })
+    }
+
+    /// The same with these sources (a path, and the derivation that made it) as inputs. Where inputs are
+    /// content-addressed, Nix writes a derivation anew before it builds it, and names there what they became.
+    pub fn unresolved(self, mut made: Vec<(StorePath, StorePath)>) -> Result<Self, ParseError> {
+        made.sort_by(|(_, a), (_, b)| a.cmp(b));
+        let mut inputs: Vec<(StorePath, Vec<String>)> = Vec::new();
+        for (path, maker) in &made {
+            let name = maker.name().strip_suffix(".drv").unwrap_or_default();
+            let output = path.name().strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+            let output = output.unwrap_or("out").to_owned();
+            match inputs.last_mut().filter(|(last, _)| last == maker) {
+                Some((_, outputs)) => outputs.push(output),
+                None => inputs.push((maker.clone(), vec![output])),
+            }
+        }
+        let quoted = |all: &[String]| all.iter().map(|s| format!("\"{s}\"")).collect::<Vec<_>>().join(",");
+        let input =
+            |(path, outputs): &(StorePath, Vec<String>)| format!("(\"{path}\",[{}])", quoted(outputs));
+        let inputs = inputs.iter().map(input).collect::<Vec<_>>().join(",");
+        let is_made = |source: &&str| made.iter().any(|(path, _)| path.as_str() == *source);
+        let sources: Vec<String> = self.sources().filter(|s| !is_made(s)).map(str::to_owned).collect();
+        let middle = format!("[{inputs}],[{}]", quoted(&sources));
+        let text = [&self.text[..self.between.0], middle.as_bytes(), &self.text[self.between.1..]].concat();
+        Self::from_vec(text)
     }
 
     /// Bytes that it holds in memory, about.

@@ -175,12 +175,12 @@ fn parallel(made: &[Made], root: &Path) -> Result<Vec<Said>, Failure> {
     Ok(all)
 }
 
-/// The derivation of this path; `None`: its file is not there.
+/// The derivation of this path; `None`: its file is not there, or is empty as after a power cut.
 pub fn derivation(root: &Path, path: &StorePath) -> Result<Option<Derivation>, Failure> {
     let file = inside(root, path.as_path());
     let bytes = files::read_bytes(&file, LONGEST).map_err(|e| Failure::refused(e.to_string()))?;
     let damaged = |e| Failure::refused(format!("the derivation {} is damaged: {e}", file.display()));
-    bytes.map(|b| Derivation::from_vec(b).map_err(damaged)).transpose()
+    bytes.filter(|b| !b.is_empty()).map(|b| Derivation::from_vec(b).map_err(damaged)).transpose()
 }
 
 fn ask(root: &Path, path: &StorePath, deriver: &StorePath) -> Result<Said, Failure> {

@@ -110,6 +110,11 @@ impl StoreDb {
         query.query_row([path.as_str()], |row| row.get(0)).optional()
     }
 
+    /// Whether a path is registered.
+    pub fn has(&self, path: &StorePath) -> Result<bool, DbError> {
+        Ok(self.id(path).map_err(damaged)?.is_some())
+    }
+
     /// All derivations that may have made a path: the one that was noted, then those that have it as an output.
     pub fn makers(&self, path: &StorePath) -> Result<Vec<StorePath>, DbError> {
         let noted = || -> rusqlite::Result<Option<Option<String>>> {

@@ -69,6 +69,9 @@ pub fn render_beneath(why: &Why, beneath: &Beneath, layout: Layout) -> String {
     let chains = beneath.chains.iter().filter_map(|c| Some((c, why.roots.get(c.root)?)));
     let all = count(beneath.chains.len(), "root cause");
     let mut out = vec![cut(&format!("{name} is rebuilt: {all}"), layout.width)];
+    if beneath.added || beneath.removed {
+        out.extend(wrap(&printable(&unchanged(beneath), false), layout.width, 2));
+    }
     for (chain, cause) in chains.take(layout.most) {
         out.push(String::new());
         out.push(title(cause, 1, layout.width));
@@ -85,7 +88,7 @@ pub fn render_beneath(why: &Why, beneath: &Beneath, layout: Layout) -> String {
     out.join("\n")
 }
 
-/// Of a package that is not rebuilt, whether it is there, and how it comes to be.
+/// Whether a package is there, and how it comes to be.
 fn unchanged(beneath: &Beneath) -> String {
     let Some(way) = &beneath.way else { return format!("{} is in neither", beneath.package) };
     let said = match (beneath.added, beneath.removed) {

@@ -8,6 +8,10 @@ pub fn rows() -> Vec<Row> {
     vec![
         ("why_two_systems_differ", causes),
         ("why_one_package", one_package),
+        ("why_one_package_that_was_needed_to_build_only", needed_to_build),
+        ("why_another_version_besides", another_version),
+        ("why_what_is_not_built", not_built),
+        ("why_below_what_is_content_addressed", content_addressed),
         ("why_one_package_of_a_flake", one_package_of_a_flake),
         ("why_without_the_database", fallback),
         ("why_a_flakes_host_is_only_evaluated", flake),
@@ -79,6 +83,74 @@ fn one_package() {
         .expect(0, &["`added: nixos-system-web-1 → new → below-1`"]);
 }
 
+/// It is rebuilt, and it was not in the old system.
+fn needed_to_build() {
+    let scene = Scene::new();
+    let tool = |salt: &str| format!(r#"package {{ pname = "tool"; version = "1"; salt = "{salt}"; }}"#);
+    let [a, b] = scene.systems(
+        &format!(
+            r#"(derivation {{ name = "app-1"; system = builtins.currentSystem; builder = "/bin/sh"; tool = {}; args = [ "-c" "echo 1 > $out" ]; }})"#,
+            tool("1")
+        ),
+        &tool("2").replace("package", "(package").replace("; }", "; })"),
+    );
+    let why = |sides: [&String; 2]| {
+        scene.nqd(&["why", sides[0], sides[1], "--package", "tool"]).expect(0, &[]).stdout
+    };
+    let there = why([&a, &b]);
+    assert!(there.contains("added: nixos-system-web-1 → tool-1"), "{there}");
+    let back = why([&b, &a]);
+    assert!(back.contains("removed; it was there by: nixos-system-web-1 → tool-1"), "{back}");
+}
+
+fn another_version() {
+    let scene = Scene::new();
+    let [a, b] = scene.systems(r#"(p "firefox" "1.0")"#, r#"(p "firefox" "1.0") (p "firefox" "2.0")"#);
+    let why = ["why", &a, &b, "--exit-code", "--package", "firefox"];
+    scene.nqd(&why).expect(11, &["added: nixos-system-web-1 → firefox-2.0"]);
+    let why = ["why", &b, &a, "--package", "firefox"];
+    scene.nqd(&why).expect(0, &["removed; it was there by: nixos-system-web-1 → firefox-2.0"]);
+}
+
+/// A path that a derivation here would make needs not be there.
+fn not_built() {
+    let scene = Scene::new();
+    let outputs = ["1", "2"].map(|v| {
+        scene
+            .sh(&format!(
+                r#"nix-store -q --outputs $(nix-instantiate -E 'with import ./store.nix; nixos "1" [ (p "keep" "1") (p "lib" "{v}") ]' 2>/dev/null)"#
+            ))
+            .trim()
+            .to_owned()
+    });
+    let [a, b] = &outputs;
+    scene.nqd(&["why", a, b]).expect(0, &["lib 1 → 2"]);
+    for (package, said) in [("keep", "not rebuilt; it is there by"), ("lib", "lib is rebuilt")] {
+        scene.nqd(&["why", a, b, "--package", package]).expect(0, &[said]);
+    }
+}
+
+/// The derivation that is noted for such a system names no inputs any more, only what they became.
+fn content_addressed() {
+    let scene = Scene::new();
+    let build = |version: &str| {
+        let expression = format!(
+            r#"with import ./store.nix; nixos "1" [ (derivation {{
+              name = "ca-1"; system = builtins.currentSystem; builder = "/bin/sh"; lib = p "lib" "{version}";
+              args = [ "-c" "echo $lib > $out" ];
+              __contentAddressed = true; outputHashMode = "recursive"; outputHashAlgo = "sha256"; }}) ]"#
+        );
+        let script = format!(
+            "nix-build --extra-experimental-features ca-derivations --no-out-link -E '{expression}' 2>/dev/null"
+        );
+        scene.sh(&script).trim().to_owned()
+    };
+    let (a, b) = (build("1"), build("2"));
+    let said = scene.nqd(&["why", &a, &b]).expect(0, &["lib 1 → 2"]).stdout;
+    assert!(!said.contains("source") && said.contains("1 root cause of 3 rebuilds"), "{said}");
+    scene.nqd(&["why", &a, &b, "--package", "lib"]).expect(0, &["lib is rebuilt: 1 root cause"]);
+}
+
 /// What is only evaluated tells who pulls a package in, too.
 fn one_package_of_a_flake() {
     let scene = Scene::new();
@@ -123,7 +195,8 @@ fn absent() {
     scene.nqd(&["snapshot", &a, "--out", "a.json"]).expect(0, &[]);
     scene.nqd(&["why", "a.json", &b]).expect(2, &["a snapshot", "nqd diff"]);
     // A derivation in the middle is gone: the others are still compared, and it is said.
-    scene.sh("rm /nix/store/*-curl-8.7.drv");
+    // So is one that a power cut left empty.
+    scene.sh("set -- /nix/store/*-curl-8.7.drv; : > $1; rm $2");
     scene.nqd(&["why", &a, &b]).expect(0, &["curl", "2 derivations are not there any more"]);
     scene.sh("rm /nix/store/*-nixos-system-web-1.drv");
     scene.nqd(&["why", &a, &b]).expect(30, &["not here any more", "nqd diff"]);

@@ -29,7 +29,7 @@ mod way;
 
 pub use change::{Change, Part};
 pub use difference::Difference;
-pub use package::{Beneath, Chain};
+pub use package::{Beneath, Chain, Ways};
 pub use result::{Cause, Why};
 pub use walk::explain;
 pub use way::way;

@@ -16,19 +16,41 @@ pub struct Beneath {
     pub differing: usize,
     /// One chain for each root cause beneath it, the nearest first.
     pub chains: Vec<Chain>,
-    /// Only the new system needs it.
+    /// The new system needs it, or another version of it besides.
     pub added: bool,
-    /// Only the old one did.
+    /// The old one did.
     pub removed: bool,
-    /// Names from the system to it, where it is not rebuilt; none if neither needs it.
+    /// Names from the system to it; none if neither needs it, or if it is rebuilt and the two are not both built.
     pub way: Option<Vec<String>>,
+}
+
+/// Names from the system to a package.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// To what only the old system has of it.
+    pub lost: Option<Vec<String>>,
+    /// To what only the new one has.
+    pub come: Option<Vec<String>>,
+    /// To any of it.
+    pub there: Option<Vec<String>>,
+}
+
+impl Ways {
+    /// Of the old system and of the new one, of which no more is known than whether they need it.
+    pub fn of(sides: [Option<Vec<String>>; 2]) -> Self {
+        match sides {
+            [Some(_), Some(new)] => Self { there: Some(new), ..Self::default() },
+            [lost, come] => Self { lost, come, there: None },
+        }
+    }
 }
 
 impl Beneath {
     /// How the old and the new system come to need it.
-    pub fn found(&mut self, old: Option<Vec<String>>, new: Option<Vec<String>>) {
-        (self.added, self.removed) = (old.is_none() && new.is_some(), old.is_some() && new.is_none());
-        self.way = new.or(old);
+    pub fn found(&mut self, ways: Ways) {
+        let Ways { lost, come, there } = ways;
+        (self.added, self.removed) = (lost.is_none() && come.is_some(), lost.is_some() && come.is_none());
+        self.way = come.or(lost).or(there);
     }
 
     /// Whether the two systems differ in it.
