@@ -244,8 +244,9 @@ fn closure(
 /// The store's database here, for the names of what a machine runs; without it they are guessed, which is said.
 fn of_this_machine(notes: &mut Vec<String>) -> Option<StoreDb> {
     StoreDb::open(Path::new("/"))
-        .map_err(|e| {
-            notes.push(format!("{e}; names and versions of what the machine runs are guessed from its paths"))
+        .inspect_err(|e| {
+            notes
+                .push(format!("{e}; names and versions of what the machine runs are guessed from its paths"));
         })
         .ok()
 }

@@ -279,7 +279,8 @@ mod tests {
             Reading::System(Local { path, root: root.into(), found: found.to_owned() })
         };
         let first = reading("profile web", "a", "/");
-        assert_eq!(distinct(vec![first.clone(), reading("again", "a", "/")]), [first.clone()]);
+        let twice = distinct(vec![first.clone(), reading("again", "a", "/")]);
+        assert_eq!(twice, std::slice::from_ref(&first));
         let others = vec![first, reading("profile web", "b", "/"), reading("profile web", "a", "/mnt")];
         assert_eq!(distinct(others.clone()), others);
     }

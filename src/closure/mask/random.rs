@@ -36,7 +36,7 @@ const FOLLOW: [&str; 26] = [
     "aei",
 ];
 
-/// What keys and tokens begin with: OpenAI's and Stripe's, Slack's, GitHub's, GitLab's.
+/// What the keys and tokens of some services begin with.
 const PREFIXES: [&str; 19] = [
     "sk-",
     "sk_live_",

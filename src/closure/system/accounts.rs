@@ -107,7 +107,7 @@ impl RawUser {
         let set = passwords.iter().any(Option::is_some);
         // What is null is as if it were not there.
         let other: BTreeMap<_, _> = self.other.into_iter().filter(|(_, value)| !value.is_null()).collect();
-        let other: String = other.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        let other: Vec<String> = other.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let text = |t: Option<String>| t.map(|t| masker.mask(&t).text);
         User {
             uid: self.uid,
@@ -116,7 +116,7 @@ impl RawUser {
             home: text(self.home),
             shell: text(self.shell),
             password: if set { masker.hide(&format!("{passwords:?}")) } else { Masked::default() },
-            other: masker.mask(&other).digested(),
+            other: masker.mask(&other.join("\n")).digested(),
         }
     }
 }

@@ -90,10 +90,8 @@ impl<'a> Loaded<'a> {
 
     fn secret_changed(&self, new: &Self) -> bool {
         let none = Masked::default();
-        let changed = |(a, b): (&Option<&Masked>, &Option<&Masked>)| {
-            a.unwrap_or(&none).secrets(b.unwrap_or(&none)) == Secrets::Changed
-        };
-        self.parts.iter().zip(&new.parts).any(changed)
+        let all = |of: &Self| of.parts.map(|part| part.unwrap_or(&none).clone());
+        all(self).iter().zip(&all(new)).any(|(a, b)| a.secrets(b) == Secrets::Changed)
     }
 }
 
