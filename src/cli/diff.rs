@@ -14,11 +14,13 @@ use crate::closure::mask::Masker;
 use crate::closure::system::diff::Given;
 use crate::closure::system::{self, Actions, SystemReading, dry_activate};
 use crate::deploy::request::Reach;
+use crate::effects::target::Target;
 use crate::effects::this_machine::read_journal;
 use crate::effects::transport::Escalate;
 use crate::effects::{clock, env, operand, terminal};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::model::StorePath;
 use crate::report::diff_text;
 use crate::report::packages_text::{Sort, View};
 use crate::report::reporter::{Form, print};
@@ -34,8 +36,8 @@ use crate::report::reporter::{Form, print};
   nqd diff a b --markdown          for a pull request
   nqd diff a b --exit-code         0: the same, 11: they differ
 
-As root, and where the old one runs here, the new one's switch script is asked what it would restart (dry-activate);
-elsewhere that is derived from the unit files.")]
+As root, and where the old one runs here, the new one's switch script is asked what it would restart (dry-activate),
+and likewise on a host that has the new one already; elsewhere that is derived from the unit files.")]
 pub(super) struct Args {
     /// Show what each of the last N generations of the system profile changed
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10", conflicts_with = "words")]
@@ -121,13 +123,18 @@ fn compare(old: &Found, new: &Found, ask: bool, app: &App) -> Result<Comparison,
 }
 
 /// What the new system's own switch script would do to units, where it can be asked: the old one runs here, the new
-/// one is here, we are root, and no transaction runs, whose switch would find the lock taken.
+/// one is here, we are root, and no transaction runs, whose switch would find the lock taken. Of another machine, where
+/// that has the new one too.
 fn dry_activate(
     old: &Found,
     new: &Found,
     masker: &Masker,
     (app, notes): (&App, &mut Vec<String>),
 ) -> Result<Option<Actions>, Failure> {
+    if let sides::From::Machine(target) = &old.from {
+        let differ = old.side.path != new.side.path;
+        return Ok(if differ { ask(&**target, &new.side.path, masker, notes) } else { None });
+    }
     let here = |f: &Found| matches!(&f.from, sides::From::Store(root) if root == Path::new("/"));
     let runs = || Ok::<_, Failure>(operand::running()?.is_some_and(|r| r.path == old.side.path));
     if !(env::is_root() && here(old) && here(new) && runs()?) || old.side.path == new.side.path {
@@ -139,12 +146,27 @@ fn dry_activate(
     }
     let (name, _, _) = app.find(None, &Place::here())?;
     let target = app.target(&name, &Reach { address: None, escalate: Escalate::default() })?;
-    match target.dry_activate(&new.side.path) {
-        Ok(lines) => Ok(Some(dry_activate::parse(&lines, masker))),
+    Ok(ask(&*target, &new.side.path, masker, notes))
+}
+
+/// Asks a machine, if it has the new system; else says why it was not asked.
+fn ask(target: &dyn Target, new: &StorePath, masker: &Masker, notes: &mut Vec<String>) -> Option<Actions> {
+    let said = target
+        .missing(std::slice::from_ref(new))
+        .and_then(|missing| if missing.is_empty() { target.dry_activate(new).map(Some) } else { Ok(None) });
+    match said {
+        Ok(Some(lines)) => Some(dry_activate::parse(&lines, masker)),
+        Ok(None) => {
+            notes.push(
+                "dry-activate was not asked what restarts: the machine has not got the new system yet"
+                    .to_owned(),
+            );
+            None
+        }
         Err(failure) => {
             let why = masker.mask(&failure.what).text;
             notes.push(format!("dry-activate could not be asked what restarts: {why}"));
-            Ok(None)
+            None
         }
     }
 }
@@ -173,4 +195,22 @@ fn history(n: usize, app: &App) -> Result<Vec<Comparison>, Failure> {
         compare(old, new, false, app)
     };
     found.windows(2).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::fake_machine::{self, System};
+    use crate::effects::fake_operator::{FakeTarget, World};
+
+    #[test]
+    fn a_machine_is_asked_what_restarts_if_it_has_the_new_system() {
+        let target = FakeTarget(World::new(System::good(), System::good()));
+        let (masker, mut notes) = (Masker::new([7; 32]), Vec::new());
+        let actions = ask(&target, &fake_machine::path('a'), &masker, &mut notes).unwrap();
+        assert!(actions.restart.contains("web.service") && notes.is_empty(), "{actions:?} {notes:?}");
+        assert!(!format!("{actions:?}").contains("hunter2"), "{actions:?}");
+        assert_eq!(ask(&target, &fake_machine::path('b'), &masker, &mut notes), None);
+        assert!(notes.len() == 1 && notes[0].contains("has not got the new system"), "{notes:?}");
+    }
 }

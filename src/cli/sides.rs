@@ -8,7 +8,7 @@ use super::usage;
 use crate::app::App;
 use crate::closure::Closure;
 use crate::closure::comparison::Side;
-use crate::closure::mask::Masker;
+use crate::closure::mask::{self, Masker};
 use crate::closure::snapshot::Snapshot;
 use crate::closure::system::SystemReading;
 use crate::deploy::facts::Evaluation;
@@ -150,7 +150,7 @@ impl Sides {
         let path = staged(&tell, Stage::Build, || {
             nix.build(&evaluation.derivation, &BuildOn::Local, &self.nix_args, &format!("diff-{}", host.host))
         })?;
-        Ok(Found { side: Side { named: host.to_string(), path }, from: From::Store("/".into()) })
+        Ok(Found { side: Side { named: named(host), path }, from: From::Store("/".into()) })
     }
 
     fn reach(&self, word: &str, app: &App) -> Result<Found, Failure> {
@@ -168,6 +168,11 @@ impl Sides {
         let from = if target.store().is_none() { From::Store("/".into()) } else { From::Machine(target) };
         Ok(Found { side, from })
     }
+}
+
+/// How a flake's host is named in what is shown and written: without the password that its URL may hold.
+pub(super) fn named(host: &FlakeHost) -> String {
+    mask::value("url", &host.to_string()).into_owned()
 }
 
 /// Two closures, named as exactly as their derivations still tell.
@@ -196,6 +201,7 @@ pub(super) fn closures(found: [&Found; 2], app: &App) -> Result<([Closure; 2], V
     };
     let deriving = [(a, &dbs[0]), (b, &dbs[1])].map(|(found, db)| match (&found.from, db) {
         (From::Store(root), Some(db)) => Some(Deriving { db, root: root.as_path() }),
+        (From::Machine(_), Some(db)) => Some(Deriving { db, root: Path::new("/") }),
         _ => None,
     });
     closures::name_exactly([&mut old, &mut new], deriving)?;
@@ -230,15 +236,31 @@ fn closure(
             Ok((closure, db))
         }
         From::File(snapshot) => Ok((snapshot.closure.clone(), None)),
-        From::Machine(target) => Ok((target.closure(&found.side.path)?, None)),
+        // What made it is on no machine that it was copied to, but perhaps here.
+        From::Machine(target) => Ok((target.closure(&found.side.path)?, of_this_machine(notes))),
     }
+}
+
+/// The store's database here, for the names of what a machine runs; without it they are guessed, which is said.
+fn of_this_machine(notes: &mut Vec<String>) -> Option<StoreDb> {
+    StoreDb::open(Path::new("/"))
+        .inspect_err(|e| {
+            notes
+                .push(format!("{e}; names and versions of what the machine runs are guessed from its paths"));
+        })
+        .ok()
 }
 
 /// One closure, all of it named as exactly as its derivations still tell.
 pub(super) fn closure_alone(found: &Found, app: &App) -> Result<Closure, Failure> {
     let mut notes = Vec::new();
     let (mut closure, db) = closure(found, &app.here()?, &mut notes)?;
-    if let (From::Store(root), Some(db)) = (&found.from, &db) {
+    let root = match &found.from {
+        From::Store(root) => Some(root.as_path()),
+        From::Machine(_) => Some(Path::new("/")),
+        From::File(_) => None,
+    };
+    if let (Some(root), Some(db)) = (root, &db) {
         closures::name_all(&mut closure, &Deriving { db, root })?;
     }
     for text in notes {

@@ -82,14 +82,22 @@ impl Masker {
 
     /// Takes the secrets out of a text.
     pub fn mask(&self, text: &str) -> Masked {
-        let spans = spans(text);
+        self.without(text, &spans(text, keys::Kind::Any))
+    }
+
+    /// The same of a file of `/etc`, of which more is taken for a secret.
+    pub fn mask_etc(&self, text: &str) -> Masked {
+        self.without(text, &spans(text, keys::Kind::Etc))
+    }
+
+    fn without(&self, text: &str, spans: &[Range<usize>]) -> Masked {
         if spans.is_empty() {
             return Masked { text: text.to_owned(), masked: 0, seal: None };
         }
         let mut out = String::with_capacity(text.len());
         let mut secrets = Vec::new();
         let mut at = 0;
-        for span in &spans {
+        for span in spans {
             out.push_str(text.get(at..span.start).unwrap_or_default());
             // With the line before it, so that two values that change places are noticed, and lines that do are not.
             let line = paths::normalised(out.rsplit('\n').next().unwrap_or_default()).into_owned();
@@ -147,7 +155,7 @@ pub fn value<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
         return Cow::Borrowed(MASKED);
     }
     let mut out = text.to_owned();
-    let spans = spans(text);
+    let spans = spans(text, keys::Kind::Any);
     if spans.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -175,8 +183,8 @@ pub fn joined<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
 }
 
 /// Where the secrets of a text are: in order, not overlapping, never empty.
-fn spans(text: &str) -> Vec<Range<usize>> {
-    let mut all = keys::find(text);
+fn spans(text: &str, kind: keys::Kind) -> Vec<Range<usize>> {
+    let mut all = keys::find(text, kind);
     all.extend(places::find(text));
     all.extend(random::find(text));
     all.retain(|s| s.start < s.end);

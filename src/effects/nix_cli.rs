@@ -122,6 +122,14 @@ impl<'a> NixCli<'a> {
         Ok((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor))
     }
 
+    /// A failed evaluation, with the hint that this Nix is older than what today's nixpkgs is made for, unless something
+    /// else is known to help.
+    fn perhaps_too_old(&self, failure: Failure) -> Failure {
+        // Where the version is not known either, the failure itself says enough.
+        let old = failure.hint.is_none() && self.at_least(2, 18).is_ok_and(|enough| !enough);
+        if old { failure.hint(error_text::TOO_OLD) } else { failure }
+    }
+
     /// How `nix build` is told to build all outputs of a derivation: `^*` since Nix 2.13.
     pub(super) fn outputs_of(&self, derivation: &StorePath) -> Result<String, Failure> {
         Ok(if self.at_least(2, 13)? { format!("{derivation}^*") } else { derivation.to_string() })
@@ -182,7 +190,9 @@ impl Nix for NixCli<'_> {
     fn evaluate(&self, host: &FlakeHost, args: &[String]) -> Result<Evaluation, Failure> {
         let doing = format!("evaluating {host}");
         let cmd = Self::nix(&["eval", "--json", "--apply", EVALUATE]).args(args).arg(host.installable());
-        let out = self.watched(&cmd, (Stage::Evaluate, Exit::Evaluation), &doing)?;
+        let out = self
+            .watched(&cmd, (Stage::Evaluate, Exit::Evaluation), &doing)
+            .map_err(|failure| self.perhaps_too_old(failure))?;
         let evaluation: Evaluation = serde_json::from_str(text_of(&out)?).map_err(|e| {
             Failure::new(Exit::Evaluation, format!("{doing}: this is no NixOS configuration: {e}"))
         })?;
@@ -392,6 +402,19 @@ mod tests {
         let json = r#"[{"drvPath":"/nix/store/x.drv","outputs":{"out":"/nix/store/vakjsx50nwzqhr3axzyw5c2b7k3fwy1p-a"}}]"#;
         assert_eq!(built(json).unwrap().name(), "a");
         assert!(built("[]").is_err() && built("x").is_err());
+    }
+
+    #[test]
+    fn an_old_nix_is_named_where_an_evaluation_fails() {
+        let hint = |version: &str, failure: Failure| {
+            let nix = NixCli::new(Runner::default(), &|_| {});
+            nix.version.set(version.into()).unwrap();
+            nix.perhaps_too_old(failure).hint
+        };
+        let failure = || Failure::new(Exit::Evaluation, "evaluating web failed");
+        assert_eq!(hint("2.8.0", failure()).as_deref(), Some(error_text::TOO_OLD));
+        assert_eq!(hint("2.18.0", failure()), None);
+        assert_eq!(hint("2.8.0", failure().hint("git add it")).as_deref(), Some("git add it"));
     }
 
     #[test]

@@ -38,13 +38,16 @@ pub struct Local {
 }
 
 /// All ways to understand a word: an existing path, a generation of the system profile, a profile. A path that lies in
-/// no store is an error, not nothing.
+/// no store is an error, not nothing. Two words for one path of one store are one reading.
 pub fn readings(word: &str) -> Result<Vec<Reading>, Failure> {
+    if word.is_empty() {
+        return Err(Failure::new(Exit::Usage, "an empty word names nothing").hint(FORMS));
+    }
     let mut found = Vec::new();
     if let Some(reading) = path(word)? {
         found.push(reading);
     }
-    if !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()) {
+    if word.bytes().all(|b| b.is_ascii_digit()) {
         let link = Path::new(layout::PROFILES).join(format!("system-{word}-link"));
         found.extend(linked(&link, &format!("generation {word}"))?.map(Reading::System));
         if found.is_empty() {
@@ -62,7 +65,22 @@ pub fn readings(word: &str) -> Result<Vec<Reading>, Failure> {
             found.extend(linked(&link, &format!("profile {word}"))?.map(Reading::System));
         }
     }
-    Ok(found)
+    Ok(distinct(found))
+}
+
+/// A profile may lie in two places and lead to one system: the first says how it was found.
+fn distinct(readings: Vec<Reading>) -> Vec<Reading> {
+    let mut found: Vec<Reading> = Vec::new();
+    for reading in readings {
+        let same = |other: &Reading| match (other, &reading) {
+            (Reading::System(a), Reading::System(b)) => (&a.path, &a.root) == (&b.path, &b.root),
+            (a, b) => a == b,
+        };
+        if !found.iter().any(same) {
+            found.push(reading);
+        }
+    }
+    found
 }
 
 /// What runs here, if this is NixOS.
@@ -140,7 +158,8 @@ fn path(word: &str) -> Result<Option<Reading>, Failure> {
     }
 }
 
-/// The store path that a path is, or leads to. The store may still know what it consisted of if it is not on disk.
+/// The store path that a path is, or leads to. The store may still know what it consisted of if it is not on disk; but
+/// what is not there below a store path is nothing: whoever mistypes it does not mean the whole.
 fn linked(given: &Path, found: &str) -> Result<Option<Local>, Failure> {
     if let Some(local) = local(given, found.to_owned())? {
         return Ok(Some(local));
@@ -151,6 +170,9 @@ fn linked(given: &Path, found: &str) -> Result<Option<Local>, Failure> {
         let root = root_of(&path);
         let inside = Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path));
         if let Ok(path) = StorePath::containing(&inside) {
+            if inside != Path::new(path.as_str()) {
+                return Ok(None);
+            }
             let found = format!("{found}, missing on disk").replace(&format!("{path}, "), "");
             return Ok(Some(Local { path, root, found }));
         }
@@ -206,4 +228,60 @@ fn root_of(path: &Path) -> PathBuf {
 
 fn unreadable(what: &str, e: &io::Error) -> Failure {
     Failure::new(Exit::Refused, format!("{what} cannot be read: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store in a chroot with one path, `web`, and the path of another that is not on disk.
+    fn chroot() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let at = |letter: &str| root.path().join(format!("nix/store/{}-web", letter.repeat(32)));
+        let (there, gone) = (at("a"), at("b"));
+        std::fs::create_dir_all(there.join("bin")).unwrap();
+        std::fs::create_dir_all(root.path().join("nix/var/nix/db")).unwrap();
+        std::fs::write(root.path().join("nix/var/nix/db/db.sqlite"), "").unwrap();
+        (root, there, gone)
+    }
+
+    fn found(path: &Path) -> Option<String> {
+        match readings(path.to_str().unwrap()).unwrap().as_slice() {
+            [] => None,
+            [Reading::System(local)] => Some(local.found.clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_typo_below_a_store_path_is_nothing() {
+        let (root, there, gone) = chroot();
+        assert!(found(&there).is_some() && found(&there.join("bin")).is_some());
+        assert_eq!(found(&there.join("bni")), None);
+        assert_eq!(found(&there.join(".#web")), None, "from within it");
+        // The store may still know what is missing as a whole.
+        assert!(found(&gone).unwrap().ends_with("missing on disk"));
+        assert_eq!(found(&gone.join("bin")), None);
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink(&gone, &link).unwrap();
+        assert!(found(&link).unwrap().ends_with("missing on disk"));
+    }
+
+    #[test]
+    fn an_empty_word_is_a_mistake() {
+        assert_eq!(readings("").unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn two_places_that_lead_to_one_path_are_one_reading() {
+        let reading = |found: &str, letter: &str, root: &str| {
+            let path = StorePath::parse(&format!("/nix/store/{}-web", letter.repeat(32))).unwrap();
+            Reading::System(Local { path, root: root.into(), found: found.to_owned() })
+        };
+        let first = reading("profile web", "a", "/");
+        let twice = distinct(vec![first.clone(), reading("again", "a", "/")]);
+        assert_eq!(twice, std::slice::from_ref(&first));
+        let others = vec![first, reading("profile web", "b", "/"), reading("profile web", "a", "/mnt")];
+        assert_eq!(distinct(others.clone()), others);
+    }
 }

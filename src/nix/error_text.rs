@@ -7,6 +7,9 @@ use crate::model::text::printable;
 /// What to do about a full disk.
 pub const FREE_SPACE: &str = "free some space there: `nix-collect-garbage --delete-older-than 30d`";
 
+/// What to do about a Nix that today's nixpkgs cannot be evaluated with (its `lib/minver.nix`).
+pub const TOO_OLD: &str = "today's nixpkgs needs Nix 2.18 or newer to be evaluated, and `nix --version` says what this is: use a newer Nix here";
+
 /// A failure of Nix. `said` is its standard error, colours removed; the cause comes first, the rest after it.
 pub fn failure(exit: Exit, doing: &str, said: &[String]) -> Failure {
     let all = said.join("\n");
@@ -53,7 +56,11 @@ fn is_consequence(error: &str) -> bool {
 
 /// What usually helps.
 fn hint(said: &str) -> Option<&'static str> {
-    let rows: [(&[&str], &str); 10] = [
+    let rows: [(&[&str], &str); 14] = [
+        (&["Nixpkgs requires Nix"], TOO_OLD),
+        (&["requires Nix version"], TOO_OLD),
+        (&["attribute 'convertHash' missing"], TOO_OLD),
+        (&["attribute 'readFileType' missing"], TOO_OLD),
         (&["is not tracked by Git"], "`git add` it: Nix sees only the files of a flake that Git tracks"),
         (
             &["-source/", "does not exist"],
@@ -121,6 +128,11 @@ mod tests {
                 "error: cannot add path '/nix/store/x' because it lacks a signature by a trusted key",
                 "trusted-users",
             ),
+            (
+                "error: evaluation aborted with the following error message: 'This version of Nixpkgs requires Nix >= 2.18, please upgrade'",
+                "2.18 or newer",
+            ),
+            ("error: attribute 'convertHash' missing", "2.18 or newer"),
             ("error: writing to file: No space left on device", "free some space"),
             (
                 "error: committing transaction: database or disk is full (in '/nix/var/nix/db/db.sqlite')",

@@ -3,6 +3,7 @@
 use console::style;
 
 use super::packages_text::{self, Sort, View};
+use crate::closure::{Change, name};
 use crate::deploy::facts::DryActivation;
 use crate::deploy::plan::{Gate, Kind, Plan, Step};
 use crate::guard::Options;
@@ -16,8 +17,9 @@ const MOST: usize = 40;
 /// several hosts is shown once, with their names.
 pub fn render_all<'a>(plans: &[(&'a Plan, Option<String>)], width: usize) -> Vec<(&'a Plan, String)> {
     let one = |(plan, system): &(&'a Plan, Option<String>)| {
-        let like =
-            |(p, s): &&(&Plan, Option<String>)| p.diff == plan.diff && s == system && p.kind != Kind::Nothing;
+        let like = |(p, s): &&(&Plan, Option<String>)| {
+            same_changes(p, plan) && s == system && p.kind != Kind::Nothing
+        };
         let alike: Vec<&str> = plans.iter().filter(like).map(|(p, _)| p.name.as_str()).collect();
         let text = render(plan, &alike, width);
         let first = alike.first().is_none_or(|first| *first == plan.name.as_str());
@@ -57,9 +59,9 @@ pub fn render(plan: &Plan, alike: &[&str], width: usize) -> String {
         }
         [_, _, ..] => {
             row(&mut out, "changes", [format!("the same on {}:", alike.join(", "))]);
-            changes(&mut out, plan, width);
+            changes(&mut out, plan, true, width);
         }
-        _ => changes(&mut out, plan, width),
+        _ => changes(&mut out, plan, false, width),
     }
     row(&mut out, "checks", plan.gates.iter().map(gate));
     row(&mut out, "switch", switch(plan));
@@ -100,12 +102,40 @@ fn now(plan: &Plan) -> String {
     }
 }
 
-fn changes(out: &mut Vec<String>, plan: &Plan, width: usize) {
+/// Whether the same changes on two hosts. Their own systems have names of their own, and what else is in the closures,
+/// and with it their sizes, need not be the same.
+fn same_changes(a: &Plan, b: &Plan) -> bool {
+    let rebuilds = |plan: &Plan| -> Vec<Change> {
+        let notable = |c: &&Change| !is_system(plan, c) && packages_text::is_notable(c);
+        plan.diff.rebuilds.iter().filter(notable).cloned().collect()
+    };
+    let others = |plan: &Plan| -> Vec<Change> {
+        plan.diff.changes.iter().filter(|c| !is_system(plan, c)).cloned().collect()
+    };
+    a.diff.is_empty() == b.diff.is_empty() && others(a) == others(b) && rebuilds(a) == rebuilds(b)
+}
+
+/// Whether a change is that of the whole system.
+fn is_system(plan: &Plan, change: &Change) -> bool {
+    [&plan.candidate, &plan.start.running].iter().any(|path| name::split(path.name()).0 == change.name)
+}
+
+/// What changes; if it is `shared` with other hosts, without what is the host's own.
+fn changes(out: &mut Vec<String>, plan: &Plan, shared: bool, width: usize) {
     if plan.diff.is_empty() {
         return row(out, "changes", ["none"]);
     }
     let view = View { width: width.saturating_sub(2), sort: Sort::Kind, all: false };
-    let lines = packages_text::lines(&plan.diff, &view);
+    let mut lines = if shared {
+        let mut diff = plan.diff.clone();
+        diff.changes.retain(|c| !is_system(plan, c));
+        packages_text::lines(&diff, &view)
+    } else {
+        packages_text::lines(&plan.diff, &view)
+    };
+    if let (true, Some(size)) = (shared, lines.last_mut()) {
+        *size = format!("{size} on {}", plan.name);
+    }
     let more = lines.len().saturating_sub(MOST);
     out.extend(lines.into_iter().take(MOST).map(|line| format!("  {line}")));
     if more > 0 {
@@ -189,6 +219,43 @@ mod tests {
         for shown in ["strict", "snippet \"users\" may fail", "reboots if", "although what runs", "forced"] {
             assert!(text.contains(shown), "{shown:?} is not in\n{text}");
         }
+    }
+
+    /// Systems have the names of their hosts, and sizes of their own.
+    #[test]
+    fn the_names_of_systems_do_not_make_changes_differ() {
+        let plans: Vec<Plan> =
+            serde_json::from_str(include_str!("../../tests/formats/v1/plan.json")).unwrap();
+        let plan = plans.into_iter().find(|p| p.kind != Kind::Nothing).unwrap();
+        let path = |name: &str| StorePath::parse(&format!("/nix/store/{}-{name}", "a".repeat(32))).unwrap();
+        let host = |name: &str, new: &str, more: &[&str]| {
+            let closure = |version: &str, app: &str| {
+                let system = path(&format!("nixos-system-{name}-{version}"));
+                let others = more.iter().copied().chain([app]).map(|n| Member::bare(path(n)));
+                let members: Vec<Member> = others.chain([Member::bare(system.clone())]).collect();
+                Closure::new(system, members)
+            };
+            let (old, new) = (closure("25.11", "app-1"), closure("26.05", new));
+            let mut plan = Plan {
+                name: HostName::parse(name).unwrap(),
+                diff: ClosureDiff::between(&old, &new),
+                candidate: new.root.clone(),
+                ..plan.clone()
+            };
+            plan.start.running = old.root.clone();
+            plan
+        };
+        let hosts =
+            [host("web", "app-2", &[]), host("db", "app-2", &["only-here"]), host("mail", "app-3", &[])];
+        let all: Vec<_> = hosts.iter().map(|p| (p, Some(String::new()))).collect();
+        let shown: Vec<String> = render_all(&all, 80)
+            .into_iter()
+            .map(|(_, text)| console::strip_ansi_codes(&text).into_owned())
+            .collect();
+        assert!(shown[0].contains("the same on web, db:") && shown[0].contains("1 → 2"), "{}", shown[0]);
+        assert!(!shown[0].contains("25.11 →"), "{}", shown[0]);
+        assert!(shown[1].contains("as on web"), "{}", shown[1]);
+        assert!(shown[2].contains("1 → 3") && shown[2].contains("25.11 →"), "{}", shown[2]);
     }
 
     /// What changes alike on several hosts is shown once, with all their names; what does not, each time.

@@ -94,6 +94,7 @@ fn system(diff: &SystemDiff) -> Vec<Row> {
         let params = &diff.kernel_params;
         let words = params.added.iter().map(|w| format!("+{w}"));
         let mut text: Vec<String> = words.chain(params.removed.iter().map(|w| format!("-{w}"))).collect();
+        text.extend(params.note.clone());
         text.extend(secrets(params.secrets).map(|s| format!("({s})")));
         rows.push(row(Mark::Changed, "kernel parameters", text.join(" ")));
     }

@@ -99,13 +99,19 @@ fn unchanged(beneath: &Beneath) -> String {
     format!("{said}: {}", way.join(" → "))
 }
 
-/// The two that are compared, as `nqd diff` shows them.
+/// The two that are compared, as `nqd diff` shows them: how one was named stands on a line of its own where it does not
+/// fit into 80 columns.
 pub fn sides([old, new]: [&Side; 2]) -> String {
     let line = |mark: &str, side: &Side| {
         let path = printable(side.path.as_str(), false);
         let named = printable(&side.named, false);
-        let named = if named == path { String::new() } else { format!("  {}", style(named).dim()) };
-        format!("{} {path}{named}", style(mark).bold())
+        let first = format!("{} {path}", style(mark).bold());
+        if named == path {
+            return first;
+        }
+        let both = format!("{first}  {}", style(&named).dim());
+        let fits = console::measure_text_width(&both) <= Layout::default().width;
+        if fits { both } else { format!("{first}\n    {}", style(named).dim()) }
     };
     format!("{}\n{}", line("<<<", old), line(">>>", new))
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// A key that holds one of these is secret.
-const HOLDS: [&str; 19] = [
+const HOLDS: [&str; 22] = [
     "passw",
     "passphrase",
     "secret",
@@ -23,17 +23,27 @@ const HOLDS: [&str; 19] = [
     "webhook",
     "sessionkey",
     "licensekey",
+    "privkey",
+    "passkey",
+    "cryptkey",
 ];
 /// A key whose last word is one of these is secret.
 const LAST: [&str; 14] = [
     "pass", "pw", "psk", "pin", "key", "keys", "auth", "salt", "seed", "dsn", "otp", "totp", "cred", "creds",
 ];
+/// A key whose last word ends with one of these is secret: `DBPASS`, `BINDPW`, `masterauth`.
+const ENDS: [&str; 4] = ["pass", "pwd", "pw", "auth"];
+/// Words that end so and mean something else.
+const NO_ENDS: [&str; 6] = ["bypass", "compass", "encompass", "surpass", "trespass", "multipass"];
 /// A key of which any word is this is secret.
 const WORD: &str = "pwd";
 /// After these words come a key and its value: `makeWrapper --set KEY x`, `bwrap --setenv KEY x`.
 const SETS: [&str; 4] = ["--set", "--set-default", "--setenv", "setenv"];
 /// After these comes `user:password` (curl(1)).
 const USERS: [&str; 4] = ["-u", "--user", "-U", "--proxy-user"];
+/// Programs that take a password with `-p`, as one word.
+const WITH_P: [&str; 8] =
+    ["mysql", "mysqldump", "mysqladmin", "mysqlcheck", "mariadb", "mariadb-dump", "mariadb-admin", "mytop"];
 /// What names a place of a secret, not the secret.
 const PLACES: [&str; 6] = ["file", "files", "path", "dir", "directory", "command"];
 /// No secret is one of these.
@@ -47,8 +57,20 @@ const LOADS: [&str; 5] = [
     "PassEnvironment",
 ];
 
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A unit, a script, a command line, a value.
+    Any,
+    /// A file of `/etc`: there a blank after a key that begins a line is enough (`password x` of msmtprc).
+    Etc,
+}
+
+/// PAM's words after `auth` and `password` (pam.conf(5)).
+const PAM: [&str; 6] = ["required", "requisite", "sufficient", "optional", "include", "substack"];
+
 /// The secret values of a text.
-pub fn find(text: &str) -> Vec<Range<usize>> {
+pub fn find(text: &str, kind: Kind) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for line in logical_lines(text) {
         let bytes = text.as_bytes();
@@ -57,9 +79,11 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
             let len = bytes[at..line.end].iter().take_while(|b| is_key(**b)).count();
             let key = text.get(at..at + len).unwrap_or_default();
             if is_secret(key) {
-                found.extend(value(text, at..at + len, &line));
+                found.extend(value(text, at..at + len, &line, kind));
             } else if USERS.contains(&key) {
                 found.extend(password_of_user(text, at..at + len, &line));
+            } else if key.starts_with("-p") && !key.starts_with("--") {
+                found.extend(password_of_program(text, at, &line));
             }
             at += len.max(1);
         }
@@ -132,7 +156,8 @@ pub fn is_secret(key: &str) -> bool {
         && words.len() > 1
         && joined.len() == key.len()
         && key.as_bytes()[0].is_ascii_uppercase();
-    (LAST.contains(&last) && !own)
+    let ends = ENDS.iter().any(|end| last.ends_with(end)) && !NO_ENDS.contains(&last);
+    ((LAST.contains(&last) || ends) && !own)
         || words.iter().any(|w| w == WORD)
         || HOLDS.iter().any(|w| joined.contains(w))
 }
@@ -155,13 +180,15 @@ fn words(key: &str) -> Vec<String> {
 }
 
 /// The value of a key, if it has one that may be secret.
-fn value(text: &str, key: Range<usize>, line: &Range<usize>) -> Option<Range<usize>> {
+fn value(text: &str, key: Range<usize>, line: &Range<usize>, kind: Kind) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let before = &bytes[line.start..key.start];
     let quote = before.last().copied().filter(|b| matches!(b, b'"' | b'\''));
     let first = before.iter().all(|b| matches!(b, b' ' | b'\t' | b'"' | b'\''));
     // `--password x`
-    let blank_is_enough = bytes[key.start] == b'-' || is_set(&text[line.start..key.start]);
+    let blank_is_enough = bytes[key.start] == b'-'
+        || is_set(&text[line.start..key.start])
+        || (kind == Kind::Etc && blank_assigns(text, &key, line, first));
     let at = start_of(bytes, &key, line, blank_is_enough)?;
     if key_is(text, &key, "SetCredential") || key_is(text, &key, "SetCredentialEncrypted") {
         let id = text[at..line.end].find(':')?;
@@ -194,6 +221,13 @@ fn start_of(bytes: &[u8], key: &Range<usize>, line: &Range<usize>, blank_is_enou
     Some(past_blanks(bytes, at, line.end))
 }
 
+/// Whether a key of a file of `/etc` may have its value after a blank: at the start of a line, or in an entry of netrc(5).
+fn blank_assigns(text: &str, key: &Range<usize>, line: &Range<usize>, first: bool) -> bool {
+    let after = text[key.end..line.end].split_whitespace().next().unwrap_or_default();
+    let pam = PAM.contains(&after) || after.starts_with('[');
+    (first && !pam) || (key_is(text, key, "password") && text[line.start..key.start].contains("login "))
+}
+
 /// Whether what stands before a key says that its value comes next.
 fn is_set(before: &str) -> bool {
     let word = before.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\'));
@@ -209,6 +243,22 @@ fn password_of_user(text: &str, key: Range<usize>, line: &Range<usize>) -> Optio
     let (user, password) = text[all.clone()].split_once(':')?;
     let no_password = password.bytes().all(|b| b.is_ascii_digit()) || user.starts_with('+');
     (!no_password).then(|| all.start + user.len() + 1..all.end)
+}
+
+/// The password of `sshpass -p x`, `sshpass -px` and `mysql -px`; `mysql -p x` asks for it, and `x` is a database.
+fn password_of_program(text: &str, option: usize, line: &Range<usize>) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let blank = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ';' | '|' | '&' | '(' | '\\');
+    let before = || text[line.start..option].rsplit(blank).filter(|w| !w.is_empty());
+    let program =
+        |word: &str| word.trim_start_matches(['-', '@', '+', '!', ':']).rsplit('/').next().map(str::to_owned);
+    // Options of the command that sshpass starts come after its name.
+    let sshpass = before().find(|w| !w.starts_with('-')).and_then(program).is_some_and(|w| w == "sshpass");
+    let client = || before().filter_map(program).any(|w| WITH_P.contains(&w.as_str()));
+    let at = option + 2;
+    let attached = at < line.end && !bytes[at].is_ascii_whitespace() && !goes_on(bytes, at);
+    let value = if attached { at } else { past_blanks(bytes, at, line.end) };
+    (sshpass || (attached && client())).then(|| end_of(bytes, value, line.end, None, false))
 }
 
 fn key_is(text: &str, key: &Range<usize>, name: &str) -> bool {

@@ -36,19 +36,51 @@ const FOLLOW: [&str; 26] = [
     "aei",
 ];
 
-/// The tokens of a text that look random.
+/// What the keys and tokens of some services begin with.
+const PREFIXES: [&str; 19] = [
+    "sk-",
+    "sk_live_",
+    "sk_test_",
+    "rk_live_",
+    "rk_test_",
+    "whsec_",
+    "xoxa-",
+    "xoxb-",
+    "xoxc-",
+    "xoxd-",
+    "xoxe-",
+    "xoxp-",
+    "xoxr-",
+    "xoxs-",
+    "xapp-",
+    "ghp_",
+    "gho_",
+    "github_pat_",
+    "glpat-",
+];
+/// A shorter rest after a prefix is none of them: `sk-utils` is a name.
+const LEAST_AFTER: usize = 10;
+
+/// The tokens of a text that look random, or begin as tokens do.
 pub fn find(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
         let len = bytes[at..].iter().take_while(|b| is_token(**b)).count();
-        if len >= LEAST {
+        if prefixed(&bytes[at..at + len]) {
+            found.push(at..at + len);
+        } else if len >= LEAST {
             in_run(bytes, at..at + len, &mut found);
         }
         at += len.max(1);
     }
     found
+}
+
+/// Whether a run begins as the tokens of some services do.
+fn prefixed(run: &[u8]) -> bool {
+    PREFIXES.iter().any(|p| run.strip_prefix(p.as_bytes()).is_some_and(|rest| rest.len() >= LEAST_AFTER))
 }
 
 fn is_token(b: u8) -> bool {

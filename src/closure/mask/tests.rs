@@ -75,6 +75,77 @@ fn what_is_masked() {
     }
 }
 
+/// Keys of one word, and passwords that no key stands before.
+#[test]
+fn keys_of_one_word_are_masked() {
+    for key in [
+        "DBPASS",
+        "SMTPPASS",
+        "MYPASS",
+        "BINDPW",
+        "USERPWD",
+        "MYSQLPWD",
+        "PASSKEY",
+        "PRIVKEY",
+        "cryptkey",
+        "PGPASS",
+        "rootpw",
+        "masterauth",
+        "httpAuth",
+    ] {
+        let text = format!("Environment={key}=hunter2 A=b");
+        assert_eq!(shown(&text), format!("Environment={key}=‹masked› A=b"));
+    }
+    for (text, expected) in [
+        ("x --requirepass hunter2 -v", "x --requirepass ‹masked› -v"),
+        ("x --masterauth hunter2 -v", "x --masterauth ‹masked› -v"),
+        ("sshpass -p hunter2 ssh -p 22 h", "sshpass -p ‹masked› ssh -p 22 h"),
+        ("ExecStart=/a/bin/sshpass -v -phunter2 ssh h", "ExecStart=/a/bin/sshpass -v -p‹masked› ssh h"),
+        ("sshpass -p 'a b' ssh h", "sshpass -p '‹masked›' ssh h"),
+        ("ExecStart=/a/bin/mysql -u root -phunter2 db", "ExecStart=/a/bin/mysql -u root -p‹masked› db"),
+        ("mysqldump -p'a b' db", "mysqldump -p'‹masked›' db"),
+        ("A=sk-live-hunter2hunter x", "A=‹masked› x"),
+        ("x xoxb-not-a-real-one y", "x ‹masked› y"),
+        ("--x=ghp_hunterhunter", "--x=‹masked›"),
+    ] {
+        assert_eq!(shown(text), expected, "{text}");
+    }
+    for text in [
+        "bypass=a compass=b",
+        "--bypass x",
+        "mkdir -pv x",
+        "ssh -p 2222 host",
+        "mysql -p db",
+        "systemctl show -p Id",
+        "sk-utils xoxb-1",
+        "nginx -p /etc/nginx",
+    ] {
+        assert_eq!(shown(text), text);
+    }
+}
+
+#[test]
+fn files_of_etc_have_keys_before_blanks() {
+    let etc = |text: &str| Masker::new([7; 32]).mask_etc(text).text;
+    for (text, expected) in [
+        ("host x\nuser me\npassword hunter2\n", "host x\nuser me\npassword ‹masked›\n"),
+        ("machine x login me password hunter2 account y", "machine x login me password ‹masked› account y"),
+        ("  secret \"a b\";", "  secret \"‹masked›\";"),
+    ] {
+        assert_eq!(etc(text), expected);
+        assert_eq!(shown(text), text, "elsewhere a blank is not enough");
+    }
+    for text in [
+        "auth required pam_unix.so\npassword sufficient pam_unix.so\nauth [success=1 default=ignore] pam_x.so",
+        "# password of nobody",
+        "PasswordAuthentication no",
+        "PASS_MAX_DAYS 99999",
+        "AuthorizedKeysFile /etc/ssh/authorized_keys.d/%u",
+    ] {
+        assert_eq!(etc(text), text);
+    }
+}
+
 #[test]
 fn what_stays_readable() {
     for text in [

@@ -33,6 +33,9 @@ pub struct User {
     pub shell: Option<String>,
     /// The password that is declared for it. Only whether there is one is ever written.
     pub password: Masked,
+    /// A digest of all else that is declared ([`Masked::digested`]): its description, the file of its password, …
+    #[serde(default)]
+    pub other: Masked,
 }
 
 /// A group.
@@ -65,6 +68,8 @@ struct RawUser {
     hashed_password: Option<String>,
     initial_password: Option<String>,
     initial_hashed_password: Option<String>,
+    #[serde(flatten)]
+    other: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +105,9 @@ impl RawUser {
         let passwords =
             [self.password, self.hashed_password, self.initial_password, self.initial_hashed_password];
         let set = passwords.iter().any(Option::is_some);
+        // What is null is as if it were not there.
+        let other: BTreeMap<_, _> = self.other.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        let other: Vec<String> = other.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let text = |t: Option<String>| t.map(|t| masker.mask(&t).text);
         User {
             uid: self.uid,
@@ -108,6 +116,7 @@ impl RawUser {
             home: text(self.home),
             shell: text(self.shell),
             password: if set { masker.hide(&format!("{passwords:?}")) } else { Masked::default() },
+            other: masker.mask(&other.join("\n")).digested(),
         }
     }
 }

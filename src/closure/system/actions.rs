@@ -43,7 +43,8 @@ impl Actions {
         *self == Self { source: self.source, ..Self::default() }
     }
 
-    /// Joins stop and start of one unit into a restart.
+    /// Joins stop and start of one unit into a restart. What is done to a unit for one reason (its service is
+    /// restarted, say) is not left undone for another.
     #[must_use]
     pub fn joined(mut self) -> Self {
         let both: Vec<String> = self.stop.intersection(&self.start).cloned().collect();
@@ -51,6 +52,9 @@ impl Actions {
             self.stop.remove(&unit);
             self.start.remove(&unit);
             self.restart.insert(unit);
+        }
+        for done in [&self.stop, &self.restart, &self.reload, &self.start] {
+            self.left_alone.retain(|unit| !done.contains(unit));
         }
         self
     }

@@ -62,10 +62,15 @@ fn units(tree: &Tree, directory: &str, masker: &Masker) -> BTreeMap<String, Unit
     for (name, node) in tree.below(directory).filter(|(name, _)| !name.contains('/')) {
         let path = format!("{directory}/{name}");
         let Some(kind) = unit_kind(tree, &path, name, node) else { continue };
-        texts.insert(
-            name.to_owned(),
-            tree.text(&path).filter(|_| kind == UnitKind::File).unwrap_or_default().to_owned(),
-        );
+        let text = match tree.files.get(&path) {
+            Some(Found::Text(text)) if kind == UnitKind::File => text.clone(),
+            // So that two of them can be told apart.
+            Some(Found::Binary(sha256)) if matches!(kind, UnitKind::NotCompared(_)) => {
+                format!("sha256:{sha256}")
+            }
+            _ => String::new(),
+        };
+        texts.insert(name.to_owned(), text);
         let path = masker.mask(tree.link(&path).unwrap_or_default()).text;
         let unit = Unit { kind, path, ..Unit::default() };
         units.insert(name.to_owned(), unit);
@@ -139,10 +144,11 @@ fn etc(tree: &Tree, masker: &Masker) -> BTreeMap<String, EtcFile> {
         }
         let path = format!("etc/{name}");
         let target = if let Node::Link(target) = node { Some(masker.mask(target).text) } else { None };
-        let digest = |text: &str| masker.mask(text).digested();
+        let digest = |text: &str| masker.mask_etc(text).digested();
         let mut below = BTreeMap::new();
         let content = match tree.files.get(&path) {
             Some(Found::Text(text)) => Known::Known(digest(text)),
+            Some(Found::Binary(sha256)) => Known::Known(digest(&format!("binary\n{sha256}"))),
             Some(Found::Below(all)) => {
                 let one = |(name, what): (&String, &String)| format!("{name}: {what}\n");
                 below.extend(all.iter().map(|f| (f.0.clone(), short(digest(&one(f)).text))));

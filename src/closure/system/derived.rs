@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::actions::Actions;
 use super::facts::{SystemFacts, Unit, UnitKind};
 use super::unit::{Needs, Parsed};
-use crate::closure::mask::Secrets;
+use crate::closure::mask::{MASKED, Masked, Secrets};
 
 type Units = BTreeMap<String, Unit>;
 
@@ -19,30 +19,36 @@ type Units = BTreeMap<String, Unit>;
 pub fn actions(old: &SystemFacts, new: &SystemFacts) -> Actions {
     let mut actions = Actions::default();
     let (before, after) = (&old.system_units, &new.system_units);
-    for (name, unit) in before.iter().filter(|(_, u)| u.kind == UnitKind::File) {
-        let parsed = Parsed::read(&unit.text.text);
-        match after.get(name).filter(|n| n.kind == UnitKind::File) {
+    for name in before.keys() {
+        let Some(unit) = Loaded::of(name, before) else { continue };
+        let parsed = Parsed::read(&unit.text);
+        match Loaded::of(name, after) {
             None if after.get(name).is_some_and(|n| matches!(n.kind, UnitKind::NotCompared(_))) => {}
             None if parsed.is("Unit", "X-StopOnRemoval", true) => add(&mut actions.stop, name),
             None => add(&mut actions.left_alone, name),
             // Targets are always started again, which starts what they newly pull in.
             Some(_) if ends(name, "target") => {}
-            Some(new) => match change(unit, new, &parsed) {
+            Some(new) => match change(&unit, &new, &parsed) {
                 Needs::Nothing => {}
                 Needs::Reload => add(&mut actions.reload, name),
-                Needs::Restart => modified(name, new, (before, after), &mut actions),
+                Needs::Restart => modified(name, &new, (before, after), &mut actions),
             },
         }
     }
-    for (name, unit) in after.iter().filter(|(_, u)| u.kind == UnitKind::File && !u.pulled_in_by.is_empty()) {
-        let was = before.get(name).filter(|u| u.kind == UnitKind::File && !u.pulled_in_by.is_empty());
+    let pulled_in = |name: &str, units: &Units| units.get(name).is_some_and(|u| !u.pulled_in_by.is_empty());
+    for name in after.keys().filter(|name| pulled_in(name, after)) {
+        let Some(unit) = Loaded::of(name, after) else { continue };
+        let was = pulled_in(name, before) && Loaded::of(name, before).is_some();
         let started =
-            !Parsed::read(&unit.text.text).is("Unit", "RefuseManualStart", false) || !ends(name, "target");
-        if was.is_none() && started {
+            !Parsed::read(&unit.text).is("Unit", "RefuseManualStart", false) || !ends(name, "target");
+        if !was && started {
             add(&mut actions.start, name);
         }
     }
     mounts(&old.fstab.text, &new.fstab.text, &mut actions);
+    if old.fstab.secrets(&new.fstab) == Secrets::Changed {
+        masked_mounts(&old.fstab.text, &new.fstab.text, &mut actions);
+    }
     let conf = |s: &SystemFacts| s.etc.get("systemd/system.conf").and_then(|f| f.target.clone());
     actions.reexec = old.systemd != new.systemd || conf(old) != conf(new);
     actions.joined()
@@ -56,17 +62,57 @@ fn ends(name: &str, kind: &str) -> bool {
     name.rsplit('.').next() == Some(kind)
 }
 
-fn change(old: &Unit, new: &Unit, parsed: &Parsed) -> Needs {
-    match parsed.needs(&Parsed::read(&new.text.text)) {
+/// A unit as systemd loads it: an instance of a template is the template's file, and its own drop-ins.
+struct Loaded<'a> {
+    text: String,
+    parts: [Option<&'a Masked>; 2],
+}
+
+impl<'a> Loaded<'a> {
+    /// `None` if no file of it is there.
+    fn of(name: &str, units: &'a Units) -> Option<Self> {
+        let own = units.get(name);
+        match own.map(|u| &u.kind) {
+            Some(UnitKind::File) => {
+                let text = own.map(|u| &u.text);
+                Some(Self { text: text.map(|t| t.text.clone()).unwrap_or_default(), parts: [text, None] })
+            }
+            None | Some(UnitKind::Elsewhere) => {
+                let template = units.get(&template(name)?).filter(|t| t.kind == UnitKind::File)?;
+                let own = own.map(|u| &u.text);
+                let more = own.map_or("", |t| t.text.as_str());
+                let text = format!("{}\n{more}", template.text.text);
+                Some(Self { text, parts: [Some(&template.text), own] })
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn secret_changed(&self, new: &Self) -> bool {
+        let none = Masked::default();
+        let all = |of: &Self| of.parts.map(|part| part.unwrap_or(&none).clone());
+        all(self).iter().zip(&all(new)).any(|(a, b)| a.secrets(b) == Secrets::Changed)
+    }
+}
+
+/// `web@.service` of `web@a.service`.
+fn template(name: &str) -> Option<String> {
+    let (stem, kind) = name.rsplit_once('.')?;
+    let (prefix, instance) = stem.split_once('@')?;
+    (!instance.is_empty()).then(|| format!("{prefix}@.{kind}"))
+}
+
+fn change(old: &Loaded<'_>, new: &Loaded<'_>, parsed: &Parsed) -> Needs {
+    match parsed.needs(&Parsed::read(&new.text)) {
         // A masked value is nearly always one that a service has to be restarted for.
-        Needs::Nothing | Needs::Reload if old.text.secrets(&new.text) == Secrets::Changed => Needs::Restart,
+        Needs::Nothing | Needs::Reload if old.secret_changed(new) => Needs::Restart,
         needs => needs,
     }
 }
 
 /// `handle_modified_unit`.
-fn modified(name: &str, new: &Unit, (before, after): (&Units, &Units), actions: &mut Actions) {
-    let parsed = Parsed::read(&new.text.text);
+fn modified(name: &str, new: &Loaded<'_>, (before, after): (&Units, &Units), actions: &mut Actions) {
+    let parsed = Parsed::read(&new.text);
     let service = ends(name, "service");
     if ends(name, "slice") || ends(name, "socket") {
         return add(&mut actions.left_alone, name);
@@ -132,6 +178,26 @@ fn mounts(old: &str, new: &str, actions: &mut Actions) {
             Some([_, _, o]) if o != options => add(&mut actions.reload, &unit),
             Some(_) => {}
         }
+    }
+}
+
+/// File systems whose entries are the same but for a masked value, of which one or more changed: as far as the texts
+/// tell, each of them.
+fn masked_mounts(old: &str, new: &str, actions: &mut Actions) {
+    let (before, after) = (fstab(old), fstab(new));
+    let alike = before.iter().filter(|(place, entry)| {
+        after.get(*place) == Some(*entry)
+            && entry[1] != "swap"
+            && entry.iter().any(|field| field.contains(MASKED))
+    });
+    let alike: Vec<(String, bool)> =
+        alike.map(|(p, [device, ..])| (mount_unit(p), device.contains(MASKED))).collect();
+    if alike.len() > 1 {
+        actions.said.push("a masked value of the fstab changed: which file system's is not known".to_owned());
+    }
+    for (unit, device) in alike {
+        let pinned = matches!(unit.as_str(), "-.mount" | "nix.mount");
+        add(if device && !pinned { &mut actions.restart } else { &mut actions.reload }, &unit);
     }
 }
 

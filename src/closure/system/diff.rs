@@ -188,7 +188,7 @@ fn described(facts: &SystemFacts) -> Described {
     Described {
         kernel: facts.kernel.clone(),
         initrd: facts.initrd.clone(),
-        kernel_params: Some(facts.kernel_params.text.clone()),
+        kernel_params: Some(facts.kernel_params.text.split_whitespace().collect::<Vec<_>>().join(" ")),
         kernel_modules: facts.kernel_modules.clone(),
         systemd: facts.systemd.clone(),
         init_interface: facts.init_interface.clone(),

@@ -69,7 +69,7 @@ pub struct Unit {
     /// Where its link leads: into the store, to another unit, to `/dev/null`. Empty if it is a file of its own.
     pub path: String,
     /// Its file, and after it `NAME.d/*.conf` in the order of their names, as systemd reads them (systemd.unit(5)).
-    /// Each drop-in begins with a comment that names it.
+    /// Each drop-in begins with a comment that names it. Of a file that is not text: `sha256:` and its digest in hex.
     pub text: Masked,
     /// The drop-ins, and where the link of each leads.
     #[serde(default)]

@@ -43,13 +43,26 @@ pub struct Listed {
     pub removed: Vec<String>,
     /// Whether a masked value changed.
     pub secrets: Secrets,
+    /// How they differ where no word came or went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Listed {
-    /// Compares words.
+    /// Compares words, store hashes normalised.
     pub fn words(old: &Masked, new: &Masked) -> Self {
-        let split = |t: &'_ Masked| -> Vec<String> { t.text.split_whitespace().map(str::to_owned).collect() };
-        Self::between(&split(old), &split(new), old.secrets(new))
+        let split = |t: &str| -> Vec<String> { t.split_whitespace().map(str::to_owned).collect() };
+        let [before, after] = [old, new].map(|t| split(&normalised(&t.text)));
+        let mut listed = Self::between(&before, &after, old.secrets(new));
+        if listed.added.is_empty() && listed.removed.is_empty() {
+            let note = match (before == after, split(&old.text) == split(&new.text)) {
+                (true, true) => None,
+                (true, false) => Some("the same but for the hashes of store paths"),
+                (false, _) => Some("the same in another order or number"),
+            };
+            listed.note = note.map(str::to_owned);
+        }
+        listed
     }
 
     /// Compares lists; how often a word stands in one does not count.
@@ -60,6 +73,7 @@ impl Listed {
             added: new.iter().filter(|w| !before.contains(w)).cloned().collect(),
             removed: old.iter().filter(|w| !after.contains(w)).cloned().collect(),
             secrets,
+            note: None,
         }
     }
 
@@ -199,6 +213,11 @@ fn user(old: &User, new: &User) -> Vec<String> {
         (n, 0, _) if n > 0 => how.push("no password is declared any more".to_owned()),
         (_, _, Secrets::Changed) => how.push("password changed".to_owned()),
         (_, _, Secrets::NotComparable | Secrets::Same) => {}
+    }
+    // A snapshot of an earlier version holds none of them.
+    let known = !old.other.text.is_empty() && !new.other.text.is_empty();
+    if known && (old.other.text != new.other.text || old.other.secrets(&new.other) == Secrets::Changed) {
+        how.push("other settings".to_owned());
     }
     how
 }

@@ -66,6 +66,13 @@ impl UnitsDiff {
         if old == new {
             return;
         }
+        if let (UnitKind::NotCompared(_), true) = (&old.kind, old.kind == new.kind)
+            && !old.text.text.is_empty()
+            && !new.text.text.is_empty()
+        {
+            // Not text: of both, a digest is known.
+            return self.digests(name, old, new);
+        }
         for unit in [old, new] {
             if let UnitKind::NotCompared(why) = &unit.kind {
                 // The same link into the store leads to the same text.
@@ -90,6 +97,20 @@ impl UnitsDiff {
             }
             _ => self.changed.push(UnitChange { name: name.to_owned(), notes, diff, secrets }),
         }
+    }
+}
+
+impl UnitsDiff {
+    fn digests(&mut self, name: &str, old: &Unit, new: &Unit) {
+        let mut notes = notes(old, new);
+        if old.text.text != new.text.text {
+            notes.push("it is not text, and its content changed".to_owned());
+        }
+        if notes.is_empty() {
+            return self.paths_only.push(name.to_owned());
+        }
+        let change = UnitChange { name: name.to_owned(), notes, diff: String::new(), secrets: Secrets::Same };
+        self.changed.push(change);
     }
 }
 

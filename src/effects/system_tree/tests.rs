@@ -174,7 +174,7 @@ fn a_script_reads_what_we_read() {
             "it leads out of the store",
             "it leads out of the store",
             "it is larger than 256.0 KiB",
-            "it is not text",
+            "read",
             "read"
         ]
     );

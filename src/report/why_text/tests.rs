@@ -48,6 +48,19 @@ fn much() -> Why {
 }
 
 #[test]
+fn heads_fit_into_80_columns() {
+    let side = |name: &str, named: &str| Side {
+        path: crate::model::StorePath::parse(&format!("/nix/store/{}-{name}", "a".repeat(32))).unwrap(),
+        named: named.to_owned(),
+    };
+    let long = side("nixos-system-web-26.05", "generation 12, missing on disk");
+    let text = sides([&side("web", "generation 11"), &long]);
+    let plain = console::strip_ansi_codes(&text);
+    assert!(plain.lines().all(|l| l.chars().count() <= 80), "{plain}");
+    assert_eq!(plain.lines().count(), 3, "{plain}");
+}
+
+#[test]
 fn root_causes() {
     insta::assert_snapshot!(render(&much(), Layout::default()), @r"
 3 root causes of 5 rebuilds

@@ -75,6 +75,65 @@ fn sockets_are_restarted_instead_of_their_service() {
 }
 
 #[test]
+fn a_socket_that_is_restarted_is_not_left_alone() {
+    let side = |letter, port: &str, program: &str| {
+        let socket = unit(letter, "web.socket", &format!("[Socket]\nListenStream={port}\n"));
+        let service = unit(letter, "web.service", &format!("[Service]\nExecStart={program}\n"));
+        let wants = ("etc/systemd/system/sockets.target.wants/web.socket", "→ ../web.socket");
+        facts(letter, &[(&socket.0, &socket.1), (&service.0, &service.1), wants])
+    };
+    assert_eq!(
+        said(&actions(&side('a', "80", "/a"), &side('b', "81", "/b"))),
+        "stop web.service, restart web.socket"
+    );
+    assert_eq!(said(&actions(&side('a', "80", "/a"), &side('b', "81", "/a"))), "leave web.socket");
+}
+
+#[test]
+fn instances_of_templates() {
+    const WANTS: (&str, &str) =
+        ("etc/systemd/system/multi-user.target.wants/web@a.service", "→ ../web@.service");
+    const DROP_IN: (&str, &str) =
+        ("etc/systemd/system/web@a.service.d/x.conf", "→ /nix/store/x/x.conf\n[Service]\nNice=1\n");
+    const OTHER: (&str, &str) =
+        ("etc/systemd/system/web@a.service.d/x.conf", "→ /nix/store/y/x.conf\n[Service]\nNice=2\n");
+    let side = |letter, text: &str, more: &[(&str, &str)]| {
+        let (path, text) = unit(letter, "web@.service", text);
+        let mut files = more.to_vec();
+        files.push((&path, &text));
+        facts(letter, &files)
+    };
+    let new = "[Service]\nExecStart=/b\n";
+    for (old, new, expected) in [
+        (side('a', OLD, &[WANTS]), side('b', OLD, &[WANTS]), ""),
+        (side('a', OLD, &[WANTS]), side('b', new, &[WANTS]), "restart web@.service, restart web@a.service"),
+        (side('a', OLD, &[WANTS, DROP_IN]), side('b', OLD, &[WANTS, OTHER]), "restart web@a.service"),
+        (side('a', OLD, &[WANTS, DROP_IN]), side('b', OLD, &[WANTS, DROP_IN]), ""),
+        (side('a', OLD, &[WANTS]), side('b', OLD, &[WANTS, DROP_IN]), "restart web@a.service"),
+        (side('a', OLD, &[]), side('b', OLD, &[WANTS]), "start web@a.service"),
+        // Nothing pulls it in any more, but it stays as it runs.
+        (side('a', OLD, &[WANTS]), side('b', OLD, &[]), ""),
+        (side('a', OLD, &[WANTS]), facts('b', &[]), "stop web@.service, stop web@a.service"),
+    ] {
+        assert_eq!(said(&actions(&old, &new)), expected);
+    }
+}
+
+#[test]
+fn a_changed_secret_of_the_fstab_remounts() {
+    let side = |text: &str| facts('a', &[("etc/fstab", text)]);
+    let entry = |place: &str, word: &str| format!("//nas/x {place} cifs username=u,password={word} 0 0\n");
+    let between = |old: &str, new: &str| said(&actions(&side(old), &side(new)));
+    assert_eq!(between(&entry("/mnt/x", "one"), &entry("/mnt/x", "one")), "");
+    assert_eq!(between(&entry("/mnt/x", "one"), &entry("/mnt/x", "two")), "reload mnt-x.mount");
+    let two = |word: &str| entry("/mnt/x", word) + &entry("/mnt/y", "same") + "/dev/a / ext4 rw\n";
+    assert_eq!(
+        between(&two("one"), &two("two")),
+        "reload mnt-x.mount, reload mnt-y.mount, a masked value of the fstab changed: which file system's is not known"
+    );
+}
+
+#[test]
 fn other_kinds_of_units() {
     for (name, old, new, expected) in [
         ("a.slice", "[Slice]\nA=1\n", "[Slice]\nA=2\n", "leave a.slice"),

@@ -135,6 +135,77 @@ fn what_needs_a_reboot() {
 }
 
 #[test]
+fn kernel_parameters_in_another_order_say_so() {
+    let of = |old: &str, new: &str| between(&[("kernel-params", old)], &[("kernel-params", new)]);
+    let path = |letter| format!("quiet a={}", store(letter, "x"));
+    for (old, new, note) in [
+        ("a b", "b a", "the same in another order or number"),
+        ("a b", "a b b", "the same in another order or number"),
+        (path('c').as_str(), path('d').as_str(), "the same but for the hashes of store paths"),
+    ] {
+        let diff = of(old, new);
+        assert_eq!(diff.kernel_params, Listed { note: Some(note.to_owned()), ..Listed::default() });
+        assert_eq!(diff.reboot, ["kernel parameters"]);
+    }
+    let same = of("a  b\n", "a b");
+    assert!(same.kernel_params.is_empty() && same.reboot.is_empty(), "{same:?}");
+}
+
+/// What is not text has a digest, which tells whether it changed.
+#[test]
+fn files_that_are_not_text() {
+    use crate::closure::system::assemble;
+    use crate::closure::system::tree::{Found, Node, Tree};
+    let side = |letter, digest: &str| {
+        let mut tree = Tree::default();
+        for path in ["etc/systemd/system/bad.service", "etc/bin"] {
+            tree.listing.nodes.insert(path.to_owned(), Node::File);
+            tree.files.insert(path.to_owned(), Found::Binary(digest.repeat(64)));
+        }
+        let toplevel = crate::closure::system::sample::toplevel(letter);
+        assemble::facts(&toplevel, &tree, &Masker::new([7; 32]))
+    };
+    let diff = SystemDiff::between(&side('a', "1"), &side('b', "2"), Given::default());
+    assert_eq!(diff.units.changed[0].notes, ["it is not text, and its content changed"]);
+    assert!(diff.units.not_compared.is_empty() && diff.etc.not_compared.is_empty());
+    assert_eq!(diff.etc.changed["bin"], ["content"]);
+    assert!(SystemDiff::between(&side('a', "1"), &side('b', "1"), Given::default()).is_empty());
+}
+
+#[test]
+fn a_digest_of_a_file_of_etc_holds_no_secret_after_a_blank() {
+    let side = |word: &str| facts('a', &[("etc/msmtprc", &format!("user me\npassword {word}\n"))]);
+    let text = |facts: &SystemFacts| facts.etc["msmtprc"].content.known().unwrap().text.clone();
+    assert_eq!(text(&side("one")), text(&side("two")));
+    let diff = SystemDiff::between(&side("one"), &side("two"), Given::default());
+    assert_eq!(diff.etc.changed["msmtprc"], ["a masked value"]);
+}
+
+#[test]
+fn other_settings_of_users() {
+    let path = store('w', "users-groups.json");
+    let side = |letter, more: &str| {
+        let json = format!(r#"{{"users":[{{"name":"alice","uid":1000{more}}}],"groups":[]}}"#);
+        let activate = format!("x -w {path}\n");
+        facts(letter, &[("activate", &activate), (&path, &json)])
+    };
+    let changed = |old: &str, new: &str| {
+        let diff = SystemDiff::between(&side('a', old), &side('b', new), Given::default());
+        diff.users.known().unwrap().changed.get("alice").cloned().unwrap_or_default()
+    };
+    for (old, new) in [
+        (r#","description":"Alice""#, r#","description":"Alice B.""#),
+        (r#","hashedPasswordFile":"/run/secrets/a""#, r#","hashedPasswordFile":"/etc/a""#),
+        (r#","isSystemUser":false"#, r#","isSystemUser":true"#),
+    ] {
+        assert_eq!(changed(old, new), ["other settings"], "{new}");
+        assert!(changed(new, new).is_empty());
+    }
+    assert!(changed(r#","description":null"#, "").is_empty());
+    assert!(!serde_json::to_string(&side('a', r#","description":"Alice""#)).unwrap().contains("Alice"));
+}
+
+#[test]
 fn files_of_etc() {
     let old = [
         ("etc/gone", "x"),
@@ -251,6 +322,7 @@ fn firewall_is_not_known_unless_declared() {
         added: vec!["tcp 8000-8010".into(), "udp 53 on wg0".into()],
         removed: vec!["tcp 80".into()],
         secrets: Secrets::Same,
+        note: None,
     };
     assert_eq!(firewall(&old, &new), Known::Known(listed));
     assert_eq!(firewall(&old, &old), Known::Known(Listed::default()));
