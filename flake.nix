@@ -57,6 +57,6 @@
       });
     devShells = perSystem (pkgs: {default = import ./nix/shell.nix {inherit pkgs;};});
     templates = import ./nix/templates.nix;
-    formatter = perSystem (pkgs: pkgs.alejandra);
+    formatter = perSystem (pkgs: import ./nix/formatter.nix {inherit pkgs;});
   };
 }

@@ -52,7 +52,7 @@ in {
       type = types.listOf (types.strMatching "[A-Za-z0-9._-]+");
       default = [];
       example = ["web" "frankfurt"];
-      description = "Words by which hosts are chosen.";
+      description = "Words about the host, for those who read the configuration. `nqd` does not choose hosts by them yet.";
     };
   };
 }

@@ -54,6 +54,10 @@ in {
         documentation = ["https://github.com/nixos-quick-deploy/nixos-quick-deploy"];
         wantedBy = ["multi-user.target"];
         after = ["local-fs.target"];
+        # What default dependencies would say. A recovery that is stopped in the middle is taken up at the next boot: each
+        # of its steps is in the journal before it is done.
+        before = ["shutdown.target"];
+        conflicts = ["shutdown.target"];
         restartIfChanged = false;
         path = lib.mkForce [];
         unitConfig = {

@@ -22,6 +22,7 @@
           assert runs() == boots() == first
           said = operator.succeed("nqd status target 2>&1")
           assert "interrupted" in said, said
+          end(24)
 
       with subtest("the power is not cut: it is probed to its end"):
           begin("slow")

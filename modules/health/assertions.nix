@@ -23,7 +23,7 @@
     message =
       if has == []
       then "${option name} looks at nothing. Give it one of: ${listed kinds}; or `enable = false` if another module declared it."
-      else "${option name} has ${toString (lib.length has)} kinds: ${listed has}. A check has one: make two checks of it, or set the kind that autoChecks chose to null.";
+      else "${option name} has ${toString (lib.length has)} kinds: ${listed has}. A check has one: make two checks of it.";
   };
 
   unknown = name: check: let
@@ -33,11 +33,16 @@
     message = "${option name}.after names ${listed missing}, which is not declared or not enabled. Declared are: ${listed (lib.remove name names)}.";
   };
 
-  # A name and password in a URL, a parameter or an argument that is called like a secret.
+  # A name and password in a URL; a parameter, argument or variable that is called like a secret, and a bearer's token. Not
+  # a file that holds it, nor what a shell puts there.
+  secretName = "(password|passwd|token|secret|api[-_]?key|access[-_]?key)";
   secretIn = text:
     builtins.match "[a-z]+://[^/@:]*:[^/@]+@.*" text
     != null
-    || builtins.match ".*([?&]|--?)(password|passwd|token|secret|api[-_]?key|access[-_]?key)[= ][^/].*" (lib.toLower text) != null;
+    || builtins.match ".*([?&]|--?)${secretName}[= ][^/].*" (lib.toLower text)
+    != null
+    || builtins.match "(.*[ _-])?${secretName}=[\"']?[^/$\"' ].*" (lib.toLower text) != null
+    || builtins.match ".*bearer +[\"']?[^/$\"' ].*" (lib.toLower text) != null;
   words = check: lib.optional (check.http != null) check.http.url ++ lib.optional (check.mcp != null) check.mcp.url ++ lib.optionals (check.exec != null) (check.exec.command ++ [(lib.concatStringsSep " " check.exec.command)]);
   secret = name: check: {
     assertion = !lib.any secretIn (words check);

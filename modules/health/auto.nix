@@ -1,5 +1,5 @@
-# quickDeploy.health.autoChecks: checks of what the configuration enables. Each is a default: set a kind to `null` and
-# another one to replace what it looks at, `enable = false` to remove it.
+# quickDeploy.health.autoChecks: checks of what the configuration enables. Each field is a default of its own: set one to
+# change it, another kind to replace what it looks at, `enable = false` to remove it.
 {
   config,
   lib,
@@ -10,7 +10,10 @@
   has = lib.hasAttrByPath;
   # A service that this release of NixOS knows, and that is enabled.
   on = name: has ["services" name "enable"] options && services.${name}.enable;
-  check = kind: fields: {${kind} = lib.mkDefault fields;};
+  check = kind: fields: {
+    ${kind} = lib.mapAttrs (_: lib.mkDefault) fields;
+    autoKind = kind;
+  };
   unit = unit: check "unit" {inherit unit;};
   # What listens on every address, or on none that is named, is asked on this machine's own.
   local = host:
@@ -51,7 +54,14 @@
     }) (lib.filterAttrs (_: container: container.autoStart) virtualisation.oci-containers.containers)
   );
 
-  # Under a path of its own a service is asked by its unit.
+  # Without TLS, a password or a path of its own.
+  bare = prometheus:
+    prometheus.webExternalUrl
+    == null
+    && prometheus.webConfigFile or null == null
+    && !lib.any (flag: lib.hasPrefix "--web.route-prefix" flag || lib.hasPrefix "--web.config.file" flag) prometheus.extraFlags;
+
+  # Under a path of its own, or behind a password, a service is asked by its unit.
   derived = [
     (lib.mapAttrs (_: unit) (lib.filterAttrs (name: _: on name) units))
     (lib.optionalAttrs (on "openssh") {
@@ -68,11 +78,11 @@
           program = "${services.postgresql.finalPackage or services.postgresql.package}/bin/psql";
           inherit (services.postgresql.settings) port;
         }
-        // {after = lib.mkDefault ["postgresql"];};
+        // {after = lib.mkIf config.quickDeploy.health.checks.postgresql.enable (lib.mkDefault ["postgresql"]);};
     })
     (lib.optionalAttrs (on "prometheus") {
       prometheus =
-        if services.prometheus.webExternalUrl == null
+        if bare services.prometheus
         then http services.prometheus.listenAddress services.prometheus.port "/-/ready"
         else unit "prometheus.service";
     })
@@ -106,7 +116,8 @@ in {
     description = ''
       Whether checks are derived from what the configuration enables: sshd, nginx, Caddy, Apache, PostgreSQL, MySQL,
       Redis, Prometheus, Grafana, Ollama, Open WebUI, Qdrant, fail2ban, and OCI containers that start by themselves.
-      `quickDeploy.health.checks.NAME.enable = false` removes one.
+      `quickDeploy.health.checks.NAME.enable = false` removes one; a field that is set there changes one, and another kind
+      stands in the place of the one that was chosen.
     '';
   };
 

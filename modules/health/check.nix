@@ -17,6 +17,12 @@ in {
         example = false;
         description = "Whether the check is declared. `false` removes one that another module declares.";
       };
+      autoKind = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        internal = true;
+        description = "The kind that autoChecks chose: any other kind that is set stands in its place.";
+      };
       level = mkOption {
         type = types.enum ["required" "wanted" "info"];
         default = "required";

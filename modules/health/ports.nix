@@ -19,12 +19,37 @@
   grafana = services.grafana.settings.server;
   qdrant = services.qdrant.settings.service;
   nginx = lib.unique (lib.concatMap (host: map (l: listen "services.nginx.virtualHosts" (l.addr or "") l.port) (lib.filter (l: l.port or null != null) host.listen)) (lib.attrValues services.nginx.virtualHosts));
-  plain = lib.any (host: host.listen == []) (lib.attrValues services.nginx.virtualHosts);
+  # nginx's own default: where neither a host nor nginx names addresses.
+  plain =
+    services.nginx.defaultListen
+    == []
+    && lib.any everywhere services.nginx.defaultListenAddresses
+    && lib.any (host: host.listen == [] && host.listenAddresses == [] && !host.onlySSL) (lib.attrValues services.nginx.virtualHosts);
+  httpd = host:
+    if host.listen != []
+    then map (l: listen "services.httpd.virtualHosts" l.ip l.port) host.listen
+    else lib.optionals (!host.onlySSL) (map (address: listen "services.httpd.virtualHosts" address 80) host.listenAddresses);
+  ssh = services.openssh;
+  sshd =
+    if ssh.listenAddresses == []
+    then map (listen "services.openssh.ports" "") ssh.ports
+    else
+      lib.concatMap (l:
+        map (listen "services.openssh.listenAddresses" (
+          if l.addr == null
+          then ""
+          else l.addr
+        )) (
+          if l.port == null
+          then ssh.ports
+          else [l.port]
+        ))
+      ssh.listenAddresses;
 
   listening =
-    lib.optionals (on "openssh") (map (listen "services.openssh.ports" "") services.openssh.ports)
+    lib.optionals (on "openssh") sshd
     ++ lib.optionals (on "nginx") (nginx ++ lib.optional plain (listen "services.nginx.defaultHTTPListenPort" "" services.nginx.defaultHTTPListenPort))
-    ++ lib.optionals (on "caddy" && services.caddy.virtualHosts != {}) (map (listen "services.caddy.virtualHosts" "") [80 443])
+    ++ lib.optionals (on "httpd") (lib.unique (lib.concatMap httpd (lib.attrValues services.httpd.virtualHosts)))
     ++ lib.optional (on "postgresql") (listen "services.postgresql.settings.port" (
         if services.postgresql.enableTCPIP
         then ""

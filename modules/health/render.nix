@@ -5,8 +5,14 @@
   # Options that the guard does not know as kinds of their own.
   words.timescaledb = "postgres";
 in rec {
-  # The kinds that a check has: one, unless somebody made a mistake.
-  kindsOf = check: lib.filter (kind: check.${kind} != null) kinds;
+  # The kinds that a check has: one, unless somebody made a mistake. The one of autoChecks gives way to any other.
+  kindsOf = check: let
+    all = lib.filter (kind: check.${kind} != null) kinds;
+    chosen = lib.remove check.autoKind all;
+  in
+    if chosen == []
+    then all
+    else chosen;
 
   check = check: let
     kind = lib.head (kindsOf check);

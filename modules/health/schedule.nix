@@ -7,6 +7,7 @@
   inherit (lib) mkOption types;
   cfg = config.quickDeploy.health;
   guard = "${config.quickDeploy.guard.package}/bin/nqd-guard";
+  directory = dirOf cfg.textfile;
 in {
   options.quickDeploy.health = {
     timer = mkOption {
@@ -15,7 +16,7 @@ in {
       example = "*:0/10";
       description = ''
         When `nqd-health.service` runs the checks, as a calendar expression of {manpage}`systemd.time(7)`.
-        `null` never does.
+        `null` leaves it to whoever starts the unit.
       '';
     };
     textfile = mkOption {
@@ -24,7 +25,9 @@ in {
       example = "/var/lib/node-exporter/nqd.prom";
       description = ''
         Where the result is written for Prometheus, in the format of the node exporter's textfile collector, whose
-        `--collector.textfile.directory` must name the directory. The names of the metrics are in docs/FORMATS.md.
+        `--collector.textfile.directory` must name the directory. It is made, as root's, where it is missing; one that is
+        there is left as it is, and must be root's own, since the unit has no capability to write to those of others. The
+        names of the metrics are in docs/FORMATS.md.
       '';
     };
     onFailure = mkOption {
@@ -35,7 +38,11 @@ in {
     };
   };
 
-  config = lib.mkIf (config.quickDeploy.enable && cfg.timer != null) {
+  config = lib.mkIf config.quickDeploy.enable {
+    assertions = lib.optional (cfg.textfile != null) {
+      assertion = !lib.elem directory ["/" "/tmp" "/var/tmp" "/run"];
+      message = "quickDeploy.health.textfile is ${cfg.textfile}: ${directory} is everybody's, or lost at each boot, and the unit may write to all of it. Name a directory of its own: /var/lib/node-exporter/nqd.prom.";
+    };
     systemd = {
       services.nqd-health = {
         description = "Run the health checks of this system";
@@ -53,9 +60,9 @@ in {
             SuccessExitStatus = [10];
             TimeoutStartSec = "15min";
           }
-          // lib.optionalAttrs (cfg.textfile != null) {ReadWritePaths = [(dirOf cfg.textfile)];};
+          // lib.optionalAttrs (cfg.textfile != null) {ReadWritePaths = [directory];};
       };
-      timers.nqd-health = {
+      timers.nqd-health = lib.mkIf (cfg.timer != null) {
         description = "Run the health checks of this system regularly";
         wantedBy = ["timers.target"];
         timerConfig = {
@@ -64,7 +71,8 @@ in {
           Persistent = true;
         };
       };
-      tmpfiles.rules = lib.optional (cfg.textfile != null) "d ${dirOf cfg.textfile} 0755 root root -";
+      # With colons: mode and owner are for a directory that is made, and one that is there keeps its own.
+      tmpfiles.rules = lib.optional (cfg.textfile != null) "d ${directory} :0755 :root :root -";
     };
   };
 }

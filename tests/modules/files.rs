@@ -19,6 +19,7 @@ pub fn rows() -> Vec<Row> {
         ("crates_come_from_the_registry_alone", registry),
         ("apps_are_commands_of_nqd", commands),
         ("scripts_are_sound_for_shellcheck", scripts),
+        ("nix_files_are_sound_for_deadnix_and_statix", linted),
     ]
 }
 
@@ -130,6 +131,27 @@ fn scripts() {
             let twin = tempfile::NamedTempFile::new().unwrap();
             fs::write(twin.path(), "#!/bin/sh\nrm $1\n").unwrap();
             assert!(!check(&[twin.path().to_owned()]).unwrap().status.success(), "what is unsound is seen");
+        }
+    }
+}
+
+/// Linters of Nix, and what each is started with: as nix/checks.nix has it.
+const LINTERS: [(&str, &[&str]); 2] = [("deadnix", &["--fail"]), ("statix", &["check"])];
+
+fn linted() {
+    let twin = tempfile::Builder::new().suffix(".nix").tempfile().unwrap();
+    fs::write(twin.path(), "let a = 1; in {b = b;}\n").unwrap();
+    for (tool, args) in LINTERS {
+        let check = |path: &Path| Command::new(tool).args(args).arg(path).output();
+        for name in ["flake.nix", "modules", "nix", "nixos-tests"] {
+            match check(&repository().join(name)) {
+                Err(e) => {
+                    println!("SKIPPED: linting: {tool}: {e}");
+                    break;
+                }
+                Ok(out) => assert!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stdout)),
+            }
+            assert!(!check(twin.path()).unwrap().status.success(), "{tool} sees what is wrong");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Output};
 
+use clap::CommandFactory;
 use serde_json::Value;
 
 use crate::Row;
@@ -18,7 +19,10 @@ pub fn rows() -> Vec<Row> {
 
 /// Without the trees: the scripts as they were rendered are Python.
 pub fn rendered_rows() -> Vec<Row> {
-    vec![("scripts_of_nixos_tests_are_python", compiled)]
+    vec![
+        ("scripts_of_nixos_tests_are_python", compiled),
+        ("nqd_understands_the_commands_of_nixos_tests", commands),
+    ]
 }
 
 fn evaluated() {
@@ -36,6 +40,8 @@ fn evaluated() {
         let features: Vec<_> = test["requiredSystemFeatures"].as_array().unwrap().iter().collect();
         assert!(features.iter().any(|f| **f == "kvm"), "{name}: {features:?}");
         for (node, machine) in test["nodes"].as_object().unwrap() {
+            // What is deployed to has no disk for GRUB: a switch would fail to install it.
+            assert!(node != "target" || machine["grub"] == false, "{name}: {node}");
             nodes += 1 + manifests(&format!("{name}: {node}"), machine);
         }
         let script = test["script"].as_str().unwrap();
@@ -111,6 +117,50 @@ fn compiled() {
     for file in files {
         python(&file.display().to_string(), &fs::read_to_string(&file).unwrap());
     }
+}
+
+/// The commands of nqd in a script: what its `command` makes of what `deploy` and `begin` are given, and texts that are
+/// commands already. Prints one a line.
+const COMMANDS: &str = r#"
+import ast, sys
+script = ast.parse(sys.argv[1])
+words = {"system": lambda name: f"/nix/store/{32 * '0'}-{name}"}
+kept = [n for n in script.body if isinstance(n, ast.FunctionDef) and n.name == "command"]
+exec(compile(ast.Module(kept, []), "script", "exec"), words)
+for node in ast.walk(script):
+    if isinstance(node, ast.Constant) and str(node.value).startswith("nqd "):
+        if str(node.value).startswith("nqd rollback target --to "):
+            continue  # the start of what `command` makes
+        print(node.value.split(" 2>")[0])
+    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("deploy", "begin"):
+        given = [a.value for a in node.args]
+        print(words["command"](given[0], *(g for g in given[1:] if isinstance(g, str))))
+"#;
+
+fn commands() {
+    if std::env::var_os("NQD_RENDER").is_some() {
+        println!("SKIPPED: commands of scripts that are being rendered");
+        return;
+    }
+    let understood = |line: &str| nqd::cli::Cli::command().try_get_matches_from(line.split_whitespace());
+    let mut found = 0;
+    for file in below(&rendered::folder().join("nixos-tests"), ".py") {
+        let script = fs::read_to_string(&file).unwrap();
+        let out = match Command::new("python3").args(["-c", COMMANDS, &script]).output() {
+            Err(e) => return println!("SKIPPED: commands of nixos-tests: python3: {e}"),
+            Ok(out) => out,
+        };
+        assert!(out.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&out.stderr));
+        for line in says(&out).lines() {
+            found += 1;
+            understood(line).unwrap_or_else(|e| panic!("{}: {line}: {e}", file.display()));
+        }
+    }
+    assert!(found > 20, "{found} commands");
+    let twin = "nqd rollback web --yes --soak 3s --soak 20s";
+    let refused = understood(twin).unwrap_err();
+    assert_eq!(refused.kind(), clap::error::ErrorKind::ArgumentConflict, "a flag twice: {refused}");
+    println!("{found} commands of nixos-tests/ are understood");
 }
 
 fn python(name: &str, script: &str) {

@@ -39,6 +39,7 @@
     files = library.length (library.filter (file: toString file.source != "") (library.filter (file: file.enable) (library.attrValues config.environment.etc)));
     packages = library.length (map (package: package.name or "") config.environment.systemPackages);
     users = library.mapAttrsToList (name: user: "${name} ${user.home}") config.users.users;
+    grub = config.boot.loader.grub.enable;
     ssh = config.programs.ssh.extraConfig;
     keys = map plain config.users.users.root.openssh.authorizedKeys.keys;
     inherit (config.virtualisation) writableStoreUseTmpfs memorySize;

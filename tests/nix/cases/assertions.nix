@@ -26,6 +26,7 @@ in {
           after = tcp // {after = ["site" "nginx"];};
           read.exec.command = ["/run/current-system/sw/bin/check" "--token-file" "/run/secrets/token"];
           path.exec.command = ["/run/current-system/sw/bin/check" "--token=/run/secrets/token"];
+          shell.exec.command = ["/bin/sh" "-c" "TOKEN=\"$(cat /run/secrets/token)\" check --header \"Authorization: Bearer $TOKEN\""];
         };
       }
     ];
@@ -37,7 +38,7 @@ in {
   };
   "a check with two kinds" = {
     got = checks {"web.site" = tcp // {http.url = "http://localhost";};};
-    want = ["quickDeploy.health.checks.\"web.site\" has 2 kinds: http, tcp. A check has one: make two checks of it, or set the kind that autoChecks chose to null."];
+    want = ["quickDeploy.health.checks.\"web.site\" has 2 kinds: http, tcp. A check has one: make two checks of it."];
   };
   "a check after one that is not there" = {
     got = checks {
@@ -68,6 +69,22 @@ in {
     };
     want = [(secret "a") (secret "b")];
   };
+  "a token in a header, and in a variable" = {
+    got = checks {
+      a.exec.command = ["/bin/check" "--header" "Authorization: Bearer abc"];
+      b.exec.command = ["/bin/env" "TOKEN=abc" "/bin/check"];
+      c.exec.command = ["/bin/sh" "-c" "API_TOKEN='abc' check"];
+    };
+    want = [(secret "a") (secret "b") (secret "c")];
+  };
+  "a textfile where everybody's files lie" = {
+    got = of [{quickDeploy.health.textfile = "/tmp/nqd.prom";}];
+    want = ["quickDeploy.health.textfile is /tmp/nqd.prom: /tmp is everybody's, or lost at each boot, and the unit may write to all of it. Name a directory of its own: /var/lib/node-exporter/nqd.prom."];
+  };
+  "a textfile in a directory of its own" = {
+    got = of [{quickDeploy.health.textfile = "/run/nqd/nqd.prom";}];
+    want = [];
+  };
   "two services on one port" = {
     got = of [
       {
@@ -89,6 +106,86 @@ in {
       }
     ];
     want = [(clash "services.grafana.settings.server.http_port" "services.open-webui.port" "3000")];
+  };
+  "nginx and Apache, as they come" = {
+    got = of [
+      {
+        services.nginx = {
+          enable = true;
+          virtualHosts.localhost = {};
+        };
+        services.httpd.enable = true;
+      }
+    ];
+    want = [(clash "services.nginx.defaultHTTPListenPort" "services.httpd.virtualHosts" "80")];
+  };
+  "nginx and Apache, each on addresses that are named" = {
+    got = let
+      beside = nginx:
+        of [
+          {
+            services.nginx = {enable = true;} // nginx;
+            services.httpd = {
+              enable = true;
+              virtualHosts.localhost.listenAddresses = ["192.0.2.1"];
+            };
+          }
+        ];
+    in
+      lib.concatMap beside [
+        {virtualHosts.localhost.listenAddresses = ["192.0.2.2"];}
+        {
+          virtualHosts.localhost = {};
+          defaultListenAddresses = ["192.0.2.2"];
+        }
+        {
+          virtualHosts.localhost = {};
+          defaultListen = [{addr = "192.0.2.2";}];
+        }
+        {
+          virtualHosts.localhost = {
+            onlySSL = true;
+            sslCertificate = "/run/secrets/cert";
+            sslCertificateKey = "/run/secrets/key";
+          };
+        }
+      ];
+    want = [];
+  };
+  "sshd on an address that is named" = {
+    got = let
+      beside = host:
+        of [
+          {
+            services.openssh = {
+              enable = true;
+              listenAddresses = [{addr = "192.0.2.1";}];
+            };
+            services.open-webui = {
+              enable = true;
+              port = 22;
+              inherit host;
+            };
+          }
+        ];
+    in
+      beside "192.0.2.2" ++ beside "192.0.2.1";
+    want = [(clash "services.openssh.listenAddresses" "services.open-webui.port" "22")];
+  };
+  "Caddy's ports are in its own configuration" = {
+    got = of [
+      {
+        services.caddy = {
+          enable = true;
+          virtualHosts."http://localhost:8080" = {};
+        };
+        services.nginx = {
+          enable = true;
+          virtualHosts.localhost = {};
+        };
+      }
+    ];
+    want = [];
   };
   "one port on two addresses is no clash" = {
     got = of [

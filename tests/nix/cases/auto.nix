@@ -119,15 +119,49 @@ in {
     got =
       (probes [
         ../machine.nix
-        {
-          quickDeploy.health.checks.nginx = {
-            unit = null;
-            http.url = "http://localhost/";
-          };
-        }
+        {quickDeploy.health.checks.nginx.http.url = "http://localhost/";}
       ])
       .nginx;
     want = http "http://localhost/";
+  };
+  "one field is changed, and the others stay" = {
+    got = let
+      inherit (probes [../machine.nix {quickDeploy.health.checks.postgresql-answers.postgres.extensions = ["vector"];}]) postgresql-answers;
+    in {
+      inherit (postgresql-answers) extensions port;
+      named = lib.hasSuffix "/bin/psql" postgresql-answers.program;
+    };
+    want = {
+      extensions = ["vector"];
+      port = 5433;
+      named = true;
+    };
+  };
+  "one that another waits for is removed" = {
+    got = let
+      of = modules: (checksOf ([../machine.nix] ++ modules)).postgresql-answers.after;
+    in {
+      removed = of [{quickDeploy.health.checks.postgresql.enable = false;}];
+      there = of [];
+    };
+    want = {
+      removed = [];
+      there = ["postgresql"];
+    };
+  };
+  "behind TLS, or under a prefix, Prometheus is asked by its unit" = {
+    got = let
+      of = settings: (probes [{services.prometheus = {enable = true;} // settings;}]).prometheus.kind;
+    in {
+      tls = of {webConfigFile = "/etc/web.yml";};
+      prefix = of {extraFlags = ["--web.route-prefix=/prometheus"];};
+      other = of {extraFlags = ["--web.enable-lifecycle"];};
+    };
+    want = {
+      tls = "unit";
+      prefix = "unit";
+      other = "http";
+    };
   };
   "one is removed" = {
     got = probes [{services.openssh.enable = true;} {quickDeploy.health.checks.sshd.enable = false;}];

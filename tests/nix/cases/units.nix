@@ -26,9 +26,9 @@ in {
     got = mine (of {guard.enable = false;});
     want = ["nqd-health.service" "nqd-health.timer"];
   };
-  "without a timer" = {
+  "without a timer the unit is there for others to start" = {
     got = mine (of {health.timer = null;});
-    want = ["nqd-keep.path" "nqd-keep.service" "nqd-recover.service"];
+    want = ["nqd-health.service" "nqd-keep.path" "nqd-keep.service" "nqd-recover.service"];
   };
   "no activation script is ours" = {
     got = lib.filter (lib.hasInfix "nqd") (lib.attrNames plain.system.activationScripts);
@@ -36,13 +36,15 @@ in {
   };
   "recovery runs the guard that wrote the journal" = {
     got = {
-      inherit (plain.systemd.services.nqd-recover) wantedBy after restartIfChanged;
+      inherit (plain.systemd.services.nqd-recover) wantedBy after before conflicts restartIfChanged;
       inherit (plain.systemd.services.nqd-recover.serviceConfig) ExecStart Type;
       inherit (plain.systemd.services.nqd-recover.unitConfig) ConditionPathExists DefaultDependencies RequiresMountsFor;
     };
     want = {
       wantedBy = ["multi-user.target"];
       after = ["local-fs.target"];
+      before = ["shutdown.target"];
+      conflicts = ["shutdown.target"];
       restartIfChanged = false;
       ExecStart = "/nix/var/nqd/guard recover";
       Type = "exec";
@@ -61,7 +63,7 @@ in {
       inherit (told.systemd.services.nqd-health) onFailure;
       inherit (told.systemd.services.nqd-health.serviceConfig) ReadWritePaths;
       writes = lib.hasSuffix "/bin/nqd-guard health --textfile /var/lib/node-exporter/nqd.prom" told.systemd.services.nqd-health.serviceConfig.ExecStart;
-      directory = lib.elem "d /var/lib/node-exporter 0755 root root -" told.systemd.tmpfiles.rules;
+      directory = lib.elem "d /var/lib/node-exporter :0755 :root :root -" told.systemd.tmpfiles.rules;
     };
     want = {
       when = "*:0/10";

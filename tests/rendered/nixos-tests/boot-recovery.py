@@ -24,7 +24,9 @@ def state() -> str:
 
 
 def command(name: str, flags: str = "") -> str:
-    times = "--soak 3s --confirm-timeout 60s"
+    """The command that deploys a specialisation; a flag that is given stands in the place of its default here."""
+    defaults = {"--soak": "3s", "--confirm-timeout": "60s"}
+    times = " ".join(f"{flag} {time}" for flag, time in defaults.items() if flag not in flags.split())
     return f"nqd rollback target --to {system(name)} --yes {times} {flags}"
 
 
@@ -37,8 +39,9 @@ def deploy(name: str, code: int, flags: str = "") -> str:
 
 def begin(name: str, flags: str = "") -> None:
     """Deploys in the background, and returns once the target is probing it."""
+    operator.succeed("rm -f /tmp/code")
     operator.execute(f"({command(name, flags)}; echo $? > /tmp/code) > /tmp/log 2>&1 &")
-    retry(lambda _: state() == "probing", timeout=60)
+    retry(lambda _: state() == "probing", 60)
 
 
 def end(code: int) -> None:
@@ -58,11 +61,14 @@ with subtest("the boot unit"):
     target.crash()
     target.start()
     target.wait_for_unit("multi-user.target")
-    retry(lambda _: state() == "interrupted", timeout=30)
+    retry(lambda _: state() == "interrupted", 30)
     target.succeed("journalctl -b -u nqd-recover.service -o cat | grep -q .")
+    end(24)
 
 with subtest("without what the boot unit starts, nothing is finished until somebody asks"):
     begin("slow")
+    # Else it would be the one who asks.
+    operator.succeed("pkill -KILL -x nqd")
     target.succeed("mv /nix/var/nqd/guard /nix/var/nqd/guard.away && sync")
     target.crash()
     target.start()

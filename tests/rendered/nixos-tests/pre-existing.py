@@ -24,7 +24,9 @@ def state() -> str:
 
 
 def command(name: str, flags: str = "") -> str:
-    times = "--soak 3s --confirm-timeout 60s"
+    """The command that deploys a specialisation; a flag that is given stands in the place of its default here."""
+    defaults = {"--soak": "3s", "--confirm-timeout": "60s"}
+    times = " ".join(f"{flag} {time}" for flag, time in defaults.items() if flag not in flags.split())
     return f"nqd rollback target --to {system(name)} --yes {times} {flags}"
 
 
@@ -37,8 +39,9 @@ def deploy(name: str, code: int, flags: str = "") -> str:
 
 def begin(name: str, flags: str = "") -> None:
     """Deploys in the background, and returns once the target is probing it."""
+    operator.succeed("rm -f /tmp/code")
     operator.execute(f"({command(name, flags)}; echo $? > /tmp/code) > /tmp/log 2>&1 &")
-    retry(lambda _: state() == "probing", timeout=60)
+    retry(lambda _: state() == "probing", 60)
 
 
 def end(code: int) -> None:
