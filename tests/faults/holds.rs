@@ -71,6 +71,18 @@ pub fn hold_nobody(s: &Scene) {
 }
 
 /// Waits until a guard whose command line matches this is held: one of its threads does not leave its stop for a while.
+/// On a busy machine that may be at another call, where it does not stay: then the journal is not in this state yet.
+pub fn held_in(s: &Scene, what: &str, command: &str, state: &str) {
+    for _ in 0..5 {
+        held(s, what, command);
+        if s.machine.state() == state {
+            return;
+        }
+    }
+    assert_eq!(s.machine.state(), state, "held at another write");
+}
+
+/// The same, wherever it is held.
 pub fn held(s: &Scene, what: &str, command: &str) {
     let script = format!(
         r#"pid=$(pgrep -f '{command}' | tail -n 1); [ -n "$pid" ] || exit 1

@@ -1,7 +1,7 @@
 //! The product of states: the guard is killed, or the power cut, just before and just after each write of the journal,
 //! on the way forward and on the way back. strace holds the shipped guard at exactly that system call.
 
-use super::holds::{self, FOREVER, Hold, Whom, held, hold};
+use super::holds::{self, FOREVER, Hold, Whom, held_in, hold};
 use super::others::switch_by_hand;
 use super::scene::{Scene, site};
 use super::{Row, row};
@@ -138,8 +138,8 @@ fn strike(s: &mut Scene, k: Kill) -> i32 {
     hold(s, Whom::Runner, Hold { write: k.write, after: k.after, seconds: FOREVER });
     let running = s.start(&["--soak", k.ends.soak(), "--contact-timeout", "90s"]);
     k.ends.meanwhile(s);
-    held(s, "the guard held at its journal", "nqd-guard.* [r]un ");
-    assert_eq!(s.machine.state(), if k.after { k.state } else { k.from }, "held at another write");
+    let state = if k.after { k.state } else { k.from };
+    held_in(s, "the guard held at its journal", "nqd-guard.* [r]un ", state);
     if k.power && k.after && matches!(k.state, "held" | "superseded") {
         s.reboots_afterwards();
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::holds::{FOREVER, Hold, Whom, held, hold, strike};
+use super::holds::{FOREVER, Hold, Whom, held_in, hold, strike};
 use super::scene::{Scene, on_machine, site};
 use super::strikes::{SLOW_BOOT, kill_guard};
 use super::{Row, row};
@@ -78,8 +78,8 @@ fn struck(w: Write, after: bool, power: bool) -> Row {
     Row {
         run: Box::new(move |s| {
             let running = first(s, w, after);
-            held(s, "the recovery held at its journal", "[n]qd-guard.* recover");
-            assert_eq!(s.machine.state(), if after { state } else { from }, "held at another write");
+            let state = if after { state } else { from };
+            held_in(s, "the recovery held at its journal", "[n]qd-guard.* recover", state);
             strike(s, power);
             Some(running.end_within(Duration::from_secs(120)).expect(expected(w, after, power), &[]).code)
         }),
