@@ -151,9 +151,8 @@ fn dry_activate(
 
 /// Asks a machine, if it has the new system; else says why it was not asked.
 fn ask(target: &dyn Target, new: &StorePath, masker: &Masker, notes: &mut Vec<String>) -> Option<Actions> {
-    let said = target
-        .missing(std::slice::from_ref(new))
-        .and_then(|missing| if missing.is_empty() { target.dry_activate(new).map(Some) } else { Ok(None) });
+    let has = target.has(new);
+    let said = has.and_then(|has| if has { target.dry_activate(new).map(Some) } else { Ok(None) });
     match said {
         Ok(Some(lines)) => Some(dry_activate::parse(&lines, masker)),
         Ok(None) => {

@@ -375,6 +375,9 @@ impl Target for FakeTarget {
             Ok(paths.iter().filter(|p| !store.contains(p)).cloned().collect())
         })
     }
+    fn has(&self, path: &StorePath) -> Result<bool, Failure> {
+        self.0.step("has", Exit::Internal, || Ok(locked(&self.0.store).contains(path)))
+    }
     fn dry_activate(&self, _: &StorePath) -> Result<Vec<String>, Failure> {
         let said = ["would restart the following units: web.service", "fetching with --token hunter2x"];
         self.0.step("dry activate", Exit::Internal, || Ok(said.map(str::to_owned).to_vec()))

@@ -159,7 +159,7 @@ sync {dir}/{id} {dir}
 /// The script that says which of these paths are not valid in the target's store. Copies that an earlier boot did not
 /// bring to an end are looked at first: what is valid and torn is removed, so that it is copied again.
 pub fn missing_script(paths: &[StorePath]) -> String {
-    let (dir, roots, list) = (layout::COPIES, layout::ROOTS, lines_of(paths));
+    let (dir, roots, absent) = (layout::COPIES, layout::ROOTS, absent_script(paths));
     format!(
         r#"for note in {dir}/*; do
   [ -e "$note" ] || continue
@@ -173,10 +173,13 @@ pub fn missing_script(paths: &[StorePath]) -> String {
   [ -z "$torn" ] || nix-store --delete $torn >&2 || exit 1
   rm -f "$note"
 done
-xargs nix-store --check-validity --print-invalid <<'nqd-end'
-{list}nqd-end
-"#
+{absent}"#
     )
+}
+
+/// The script that says the same and changes nothing: what is valid and torn counts as there.
+pub fn absent_script(paths: &[StorePath]) -> String {
+    format!("xargs nix-store --check-validity --print-invalid <<'nqd-end'\n{}nqd-end\n", lines_of(paths))
 }
 
 /// What a script reported: the values of each key, in order.

@@ -79,6 +79,10 @@ impl Target for Host {
         text_of(&out)?.lines().map(invalid).collect()
     }
 
+    fn has(&self, path: &StorePath) -> Result<bool, Failure> {
+        Ok(self.text(&gather::absent_script(std::slice::from_ref(path)))?.trim().is_empty())
+    }
+
     fn dry_activate(&self, system: &StorePath) -> Result<Vec<String>, Failure> {
         let script =
             command([&system.join("bin/switch-to-configuration").display().to_string(), "dry-activate"]);

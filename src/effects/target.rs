@@ -24,6 +24,8 @@ pub trait Target: Send + Sync {
     fn describe(&self, system: &StorePath, specialisation: Option<&str>) -> Result<RemoteSystem, Failure>;
     /// Which of these paths its store lacks. What a power cut left torn of an earlier copy is removed first.
     fn missing(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, Failure>;
+    /// Whether its store has a path. Nothing is changed.
+    fn has(&self, path: &StorePath) -> Result<bool, Failure>;
     /// What a switch to a system in its store would do, as its own script says.
     fn dry_activate(&self, system: &StorePath) -> Result<Vec<String>, Failure>;
     /// Keeps paths from its garbage collector for a transaction; they need not be there yet. The transaction's guard
