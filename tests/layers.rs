@@ -10,7 +10,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("model", &["model"]),
     ("derivation", &["derivation", "model"]),
     ("closure", &["closure", "derivation", "model"]),
-    ("nix", &["nix", "model", "exit", "failure"]),
+    ("nix", &["nix", "closure::mask", "model", "exit", "failure"]),
     ("health", &["health", "model", "exit"]),
     ("flake_check", &["flake_check", "model", "exit", "failure", "effects::clock"]),
     ("gate", &["gate", "health", "model", "exit"]),

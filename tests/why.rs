@@ -2,9 +2,13 @@
 #![cfg(feature = "operator")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
+mod harness;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+use harness::nix_new;
 
 use nqd::closure::why::{Why, explain};
 use nqd::derivation::{Derivation, Header, OutputKind};
@@ -71,6 +75,8 @@ impl Store {
 
     /// The `.drv` of the system (`plain` or `ca`) with these arguments, which are Nix.
     fn instantiate(&self, attribute: &str, arguments: &[(&str, &str)]) -> StorePath {
+        let bin =
+            if nix_new::wanted() { format!("{}/bin:", nix_new::tree().display()) } else { String::new() };
         let mount = "mount --bind \"$1\" /nix && shift && exec \"$@\"";
         let mut command = Command::new("unshare");
         command
@@ -79,6 +85,7 @@ impl Store {
             .args(["nix-instantiate", "-A", attribute])
             .arg(self.dir.path().join("system.nix"))
             .env("HOME", self.dir.path().join("home"))
+            .env("PATH", format!("{bin}/usr/bin:/bin"))
             .env(
                 "NIX_CONFIG",
                 "substituters =\nbuild-users-group =\nexperimental-features = nix-command ca-derivations\n",

@@ -8,7 +8,7 @@ use super::usage;
 use crate::app::App;
 use crate::closure::Closure;
 use crate::closure::comparison::Side;
-use crate::closure::mask::{self, Masker};
+use crate::closure::mask::Masker;
 use crate::closure::snapshot::Snapshot;
 use crate::closure::system::SystemReading;
 use crate::deploy::facts::Evaluation;
@@ -71,6 +71,18 @@ pub(super) enum From {
     File(Box<Snapshot>),
     /// In the store of a machine.
     Machine(Box<dyn Target>),
+}
+
+impl From {
+    /// Under which directory the store is that may hold the derivations: a machine's own are on no machine that its
+    /// closure was copied to, but perhaps here.
+    fn derived_in(&self) -> Option<&Path> {
+        match self {
+            From::Store(root) => Some(root),
+            From::Machine(_) => Some(Path::new("/")),
+            From::File(_) => None,
+        }
+    }
 }
 
 impl Sides {
@@ -150,7 +162,7 @@ impl Sides {
         let path = staged(&tell, Stage::Build, || {
             nix.build(&evaluation.derivation, &BuildOn::Local, &self.nix_args, &format!("diff-{}", host.host))
         })?;
-        Ok(Found { side: Side { named: named(host), path }, from: From::Store("/".into()) })
+        Ok(Found { side: Side { named: host.shown(), path }, from: From::Store("/".into()) })
     }
 
     fn reach(&self, word: &str, app: &App) -> Result<Found, Failure> {
@@ -168,11 +180,6 @@ impl Sides {
         let from = if target.store().is_none() { From::Store("/".into()) } else { From::Machine(target) };
         Ok(Found { side, from })
     }
-}
-
-/// How a flake's host is named in what is shown and written: without the password that its URL may hold.
-pub(super) fn named(host: &FlakeHost) -> String {
-    mask::value("url", &host.to_string()).into_owned()
 }
 
 /// Two closures, named as exactly as their derivations still tell.
@@ -199,12 +206,9 @@ pub(super) fn closures(found: [&Found; 2], app: &App) -> Result<([Closure; 2], V
             ([old, new], [db_old.map(Rc::new), db_new.map(Rc::new)])
         }
     };
-    let deriving = [(a, &dbs[0]), (b, &dbs[1])].map(|(found, db)| match (&found.from, db) {
-        (From::Store(root), Some(db)) => Some(Deriving { db, root: root.as_path() }),
-        (From::Machine(_), Some(db)) => Some(Deriving { db, root: Path::new("/") }),
-        _ => None,
-    });
-    closures::name_exactly([&mut old, &mut new], deriving)?;
+    let deriving = [(a, &dbs[0]), (b, &dbs[1])]
+        .map(|(found, db)| Some(Deriving { db: db.as_deref()?, root: found.from.derived_in()? }));
+    notes.extend(closures::name_exactly([&mut old, &mut new], deriving)?);
     Ok(([old, new], notes))
 }
 
@@ -255,13 +259,8 @@ fn of_this_machine(notes: &mut Vec<String>) -> Option<StoreDb> {
 pub(super) fn closure_alone(found: &Found, app: &App) -> Result<Closure, Failure> {
     let mut notes = Vec::new();
     let (mut closure, db) = closure(found, &app.here()?, &mut notes)?;
-    let root = match &found.from {
-        From::Store(root) => Some(root.as_path()),
-        From::Machine(_) => Some(Path::new("/")),
-        From::File(_) => None,
-    };
-    if let (Some(root), Some(db)) = (root, &db) {
-        closures::name_all(&mut closure, &Deriving { db, root })?;
+    if let (Some(root), Some(db)) = (found.from.derived_in(), &db) {
+        notes.extend(closures::name_all(&mut closure, &Deriving { db, root })?);
     }
     for text in notes {
         app.reporter.tell(None, Event::Notice { text });

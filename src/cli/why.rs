@@ -169,7 +169,7 @@ impl Args {
     fn evaluated(&self, host: &FlakeHost, app: &App) -> Result<Derived, Failure> {
         let tell = |event| app.reporter.tell(Some(&host.host), event);
         let evaluation = staged(&tell, Stage::Evaluate, || self.sides.evaluate(host, app))?;
-        let side = Side { named: super::sides::named(host), path: evaluation.toplevel };
+        let side = Side { named: host.shown(), path: evaluation.toplevel };
         Ok(Derived { derivation: evaluation.derivation, side, root: "/".into(), built: false, note: None })
     }
 

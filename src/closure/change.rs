@@ -179,13 +179,32 @@ fn kind_of(old: &str, new: &str) -> Kind {
 /// Versions that are matched one by one at most; longer lists are shown as they are.
 const MOST: usize = 64;
 
-/// Matches sorted versions, keeping their order: those that share the most leading parts (3.12.3 → 3.12.4 rather than
-/// 3.11.8 → 3.12.4), and of those that share as much, as many as there can be.
+/// Which version becomes which, of sorted ones.
 fn pair(old: &[String], new: &[String]) -> Vec<Move> {
+    let aligned = aligned(old, new).unwrap_or_else(|| {
+        let gone = (0..old.len()).map(|i| (Some(i), None));
+        gone.chain((0..new.len()).map(|j| (None, Some(j)))).collect()
+    });
+    let one = |(i, j): (Option<usize>, Option<usize>)| {
+        let (old, new) = (i.and_then(|i| old.get(i)).cloned(), j.and_then(|j| new.get(j)).cloned());
+        let kind = match (&old, &new) {
+            (Some(old), Some(new)) => kind_of(old, new),
+            (Some(_), None) => Kind::Removed,
+            _ => Kind::Added,
+        };
+        Move { old, new, kind }
+    };
+    aligned.into_iter().map(one).collect()
+}
+
+/// Indices into the old and the new versions of what belongs together, and of what is alone.
+pub(super) type Aligned = Vec<(Option<usize>, Option<usize>)>;
+
+/// Matches sorted versions, keeping their order: those that share the most leading parts (3.12.3 → 3.12.4 rather than
+/// 3.11.8 → 3.12.4), and of those that share as much, as many as there can be. `None`: they are too many.
+pub(super) fn aligned(old: &[String], new: &[String]) -> Option<Aligned> {
     if old.len() > MOST || new.len() > MOST {
-        let gone = old.iter().map(|v| Move { old: Some(v.clone()), new: None, kind: Kind::Removed });
-        let come = new.iter().map(|v| Move { old: None, new: Some(v.clone()), kind: Kind::Added });
-        return gone.chain(come).collect();
+        return None;
     }
     // One that shares more is worth several that share less.
     let score = |i: usize, j: usize| 1_u64 << (2 * version::shared(&old[i], &new[j]).min(20));
@@ -198,23 +217,22 @@ fn pair(old: &[String], new: &[String]) -> Vec<Move> {
             best[i * width + j] = skip.max(best[(i + 1) * width + j + 1] + score(i, j));
         }
     }
-    let (mut i, mut j, mut moves) = (0, 0, Vec::new());
+    let (mut i, mut j, mut aligned) = (0, 0, Vec::new());
     while i < old.len() || j < new.len() {
         let here = best[i * width + j];
         // Where it does not matter which are matched, the newest are.
         if i < old.len() && here == best[(i + 1) * width + j] {
-            moves.push(Move { old: Some(old[i].clone()), new: None, kind: Kind::Removed });
+            aligned.push((Some(i), None));
             i += 1;
         } else if j < new.len() && here == best[i * width + j + 1] {
-            moves.push(Move { old: None, new: Some(new[j].clone()), kind: Kind::Added });
+            aligned.push((None, Some(j)));
             j += 1;
         } else {
-            let kind = kind_of(&old[i], &new[j]);
-            moves.push(Move { old: Some(old[i].clone()), new: Some(new[j].clone()), kind });
+            aligned.push((Some(i), Some(j)));
             (i, j) = (i + 1, j + 1);
         }
     }
-    moves
+    Some(aligned)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Candidate, DryActivation, Revision, TargetFacts};
 use super::request::{Reach, Request, Source};
-use crate::closure::{Closure, ClosureDiff, Member, Package, mask};
+use crate::closure::{Closure, ClosureDiff, Member, Package};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::admit::suits;
@@ -308,8 +308,7 @@ fn steps(kind: Kind, copy: &Copying) -> Vec<Step> {
 
 fn source_words(source: &Source) -> String {
     match source {
-        // A reference may hold a token or a password; it is kept in records that others read.
-        Source::Flake(host) => mask::value("flake", &host.to_string()).into_owned(),
+        Source::Flake(host) => host.shown(),
         Source::Path(path) => path.to_string(),
         Source::Generation(number) => format!("generation {number}"),
         Source::Earlier => "the generation before".to_owned(),

@@ -1,5 +1,6 @@
 //! Reads closures: from a local store's database, or by the `nix` command where that cannot be read.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -36,8 +37,13 @@ pub fn read(root: &Path, paths: &[&StorePath], runner: &Runner) -> Result<Read, 
             "it may have been garbage collected, or lie in another store: nix path-info PATH asks Nix",
         )),
         Err(e @ (DbError::Unreadable { .. } | DbError::Damaged(_))) => {
-            let closures = paths.iter().map(|p| ask_nix(root, p, runner)).collect::<Result<_, _>>()?;
-            Ok(Read { closures, db: None, notes: vec![format!("{e}; `nix path-info` was asked instead")] })
+            let said = |failure: Failure| Failure { what: format!("{e}; {}", failure.what), ..failure };
+            let closures = paths.iter().map(|p| ask_nix(root, p, runner).map_err(said));
+            let closures = closures.collect::<Result<_, _>>()?;
+            let note = format!(
+                "{e}; `nix path-info` was asked instead, and names and versions are as well as paths tell them"
+            );
+            Ok(Read { closures, db: None, notes: vec![note] })
         }
     }
 }
@@ -66,21 +72,28 @@ pub struct Deriving<'a> {
     pub root: &'a Path,
 }
 
-/// Puts down what derivations say of the paths that differ. A derivation that is not there any more says nothing, one
-/// that cannot be read is an error.
-pub fn name_exactly(closures: [&mut Closure; 2], stores: [Option<Deriving<'_>>; 2]) -> Result<(), Failure> {
+/// Puts down what derivations say of the paths that differ, and gives what a person should know. A derivation that is
+/// not there any more says nothing, nor does one that is damaged, but that is told; one that cannot be read is an error.
+pub fn name_exactly(
+    closures: [&mut Closure; 2],
+    stores: [Option<Deriving<'_>>; 2],
+) -> Result<Vec<String>, Failure> {
+    let mut notes = Vec::new();
     let [old, new] = closures;
     let only = diff::differing(old, new).map(|side| side.into_iter().map(Made::of).collect::<Vec<_>>());
     for ((closure, made), store) in [old, new].into_iter().zip(&only).zip(stores) {
         let Some(store) = store else { continue };
-        let mut named = made.iter().zip(store.packages(made)?).peekable();
+        let (packages, said) = store.packages(made)?;
+        notes.extend(said);
+        let mut named = made.iter().zip(packages).peekable();
         for member in &mut closure.members {
             if let Some((_, package)) = named.next_if(|(made, _)| made.path == member.path) {
                 member.package = package;
             }
         }
     }
-    Ok(())
+    notes.dedup();
+    Ok(notes)
 }
 
 /// A path, and the derivation that is noted to have made it.
@@ -96,24 +109,29 @@ impl Made {
 }
 
 /// The same for every path of one closure.
-pub fn name_all(closure: &mut Closure, store: &Deriving<'_>) -> Result<(), Failure> {
+pub fn name_all(closure: &mut Closure, store: &Deriving<'_>) -> Result<Vec<String>, Failure> {
     let made: Vec<Made> = closure.members.iter().map(Made::of).collect();
-    for (member, package) in closure.members.iter_mut().zip(store.packages(&made)?) {
+    let (packages, notes) = store.packages(&made)?;
+    for (member, package) in closure.members.iter_mut().zip(packages) {
         member.package = package;
     }
-    Ok(())
+    Ok(notes)
 }
 
-/// What the derivations in a store say that some paths are, whether the paths are there or not.
+/// What the derivations in a store say that some paths are, whether the paths are there or not. One that is damaged
+/// says nothing.
 pub fn packages(root: &Path, paths: &[StorePath]) -> Result<Vec<Option<Package>>, Failure> {
     let db = StoreDb::open(root).map_err(|e| failure(&e))?;
     let made: Vec<Made> = paths.iter().map(|path| Made { path: path.clone(), deriver: None }).collect();
-    Deriving { db: &db, root }.packages(&made)
+    Ok(Deriving { db: &db, root }.packages(&made)?.0)
 }
 
 impl Deriving<'_> {
-    fn packages(&self, made: &[Made]) -> Result<Vec<Option<Package>>, Failure> {
+    /// What the paths are, and which derivations are damaged.
+    fn packages(&self, made: &[Made]) -> Result<(Vec<Option<Package>>, Vec<String>), Failure> {
         let said = parallel(made, self.root)?;
+        let damaged = |said: &Said| if let Said::Damaged(why) = said { Some(why.clone()) } else { None };
+        let notes: BTreeSet<String> = said.iter().filter_map(damaged).collect();
         let gone = |(made, said): (&'_ Made, &Said)| matches!(said, Said::Gone).then(|| made.path.clone());
         let paths: Vec<StorePath> = made.iter().zip(&said).filter_map(gone).collect();
         // Where the noted derivation is not there any more, any other that has this path as an output will do.
@@ -123,7 +141,8 @@ impl Deriving<'_> {
             Said::Gone => self.another(&made.path, &others.next().unwrap_or_default()),
             said => Ok(said.package()),
         };
-        made.iter().zip(said).map(last).collect()
+        let packages: Vec<_> = made.iter().zip(said).map(last).collect::<Result<_, Failure>>()?;
+        Ok((packages, notes.into_iter().collect()))
     }
 
     fn another(&self, path: &StorePath, derivers: &[StorePath]) -> Result<Option<Package>, Failure> {
@@ -145,6 +164,8 @@ fn failure(e: &DbError) -> Failure {
 enum Said {
     /// The derivation is not there.
     Gone,
+    /// The derivation's file is no derivation, and why.
+    Damaged(String),
     /// It names no version.
     Nothing,
     /// What it is.
@@ -188,8 +209,15 @@ fn ask(root: &Path, path: &StorePath, deriver: &StorePath) -> Result<Said, Failu
     let bytes = files::read_bytes(&file, LONGEST).map_err(|e| Failure::refused(e.to_string()))?;
     // Empty after a power cut: as good as not there.
     let Some(bytes) = bytes.filter(|b| !b.is_empty()) else { return Ok(Said::Gone) };
-    let header = Header::scan(&bytes)
-        .map_err(|e| Failure::refused(format!("the derivation {} is damaged: {e}", file.display())))?;
+    let header = match Header::scan(&bytes) {
+        Ok(header) => header,
+        Err(e) => {
+            let file = file.display();
+            return Ok(Said::Damaged(format!(
+                "the derivation {file} is damaged: {e}; what it made is told by its name only"
+            )));
+        }
+    };
     let version = header.version.as_deref();
     let package = version.and_then(|v| Package::exact(path.name(), header.pname.as_deref(), v));
     Ok(package.map_or(Said::Nothing, Said::Is))

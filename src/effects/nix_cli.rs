@@ -188,7 +188,7 @@ fn io(what: &str) -> impl FnOnce(std::io::Error) -> Failure + '_ {
 
 impl Nix for NixCli<'_> {
     fn evaluate(&self, host: &FlakeHost, args: &[String]) -> Result<Evaluation, Failure> {
-        let doing = format!("evaluating {host}");
+        let doing = format!("evaluating {}", host.shown());
         let cmd = Self::nix(&["eval", "--json", "--apply", EVALUATE]).args(args).arg(host.installable());
         let out = self
             .watched(&cmd, (Stage::Evaluate, Exit::Evaluation), &doing)

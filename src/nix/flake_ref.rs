@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::closure::mask;
 use crate::model::HostName;
 use crate::model::host_name::HostNameError;
 
@@ -63,6 +64,11 @@ impl FlakeHost {
     /// The installable of this host's configuration.
     pub fn installable(&self) -> String {
         format!("{}#{}", self.flake.0, self.host.attribute())
+    }
+
+    /// How it is named in what is shown and kept: without the token or password that its URL may hold.
+    pub fn shown(&self) -> String {
+        mask::value("flake", &self.to_string()).into_owned()
     }
 }
 

@@ -200,6 +200,11 @@ fn exact() {
     let compare = || plain(&scene.nqd(&["diff", &a, &b]).expect(0, &[]).stdout);
     let exact = compare();
     assert!(exact.contains(" font-100dpi  1.0.3 → 1.0.4"), "{exact}");
+    // One that is cut short says nothing, and that is told.
+    scene.sh("f=$(echo /nix/store/*-font-100dpi-1.0.4.drv); cp $f kept; head -c 100 kept > $f");
+    let damaged = compare().split_whitespace().collect::<Vec<_>>().join(" ");
+    let says = ["font-100dpi-1.0.4.drv is damaged", "↑ font 100dpi-1.0.3 → 100dpi-1.0.4"];
+    assert!(says.iter().all(|s| damaged.contains(s)), "{damaged}");
     scene.sh("rm /nix/store/*-font-100dpi-1.0.4.drv");
     let guessed = compare();
     assert!(guessed.contains(" font      100dpi-1.0.3 → 100dpi-1.0.4"), "{guessed}");

@@ -140,6 +140,14 @@ fn fallback() {
     let said = scene.nqd_without_database("nix", &["diff", &a, &b]);
     assert!(said.contains("db.sqlite") && said.contains("`nix path-info` was asked"), "{said}");
     assert_eq!(body(&direct), body(&said));
+    assert!(said.contains("as well as paths tell them"), "{said}");
+    // Where Nix cannot answer either, both reasons are told.
+    let scene = Scene::new();
+    let [a, _] = two(&scene);
+    let nothing = format!("/nix/store/{}-nothing", "0".repeat(32));
+    let script = ["diff", &a, &nothing, "2>&1", "||", "true"];
+    let said = scene.nqd_without_database("nix", &script);
+    assert!(said.contains("db.sqlite") && said.contains("listing what"), "{said}");
 }
 
 fn flake() {

@@ -425,7 +425,14 @@ fn kept() {
 /// The machine tells what it runs and what that is made of; the operator's store what the flake says.
 fn compared() {
     let (operator, machine, _) = start(PLAIN);
-    operator.hosts(r#"web = nixos { name = "web"; version = "2"; units."new.service" = "[Service]\nExecStart=/bin/true\n"; };"#);
+    let web = |version: &str, font: &str, more: &str| {
+        let font =
+            format!(r#"{{ name = "font-100dpi-{font}"; pname = "font-100dpi"; version = "{font}"; }}"#);
+        let packages = format!(r#"packages = [ "web-{version}" {font} ];"#);
+        format!(r#"web = nixos {{ name = "web"; version = "{version}"; {packages} {more} }};"#)
+    };
+    let unit = r#"units."new.service" = "[Service]\nExecStart=/bin/true\n";"#;
+    operator.hosts(&web("2", "1.0.3", unit));
     let says = ["what web runs", "web               1 → 2", "+ new.service", "Closure"];
     operator.on(&machine, &["diff", "web", ".#web"]).expect(0, &says);
     operator.on(&machine, &["snapshot", "web", "--out", "before.json"]).expect(0, &[]);
@@ -433,14 +440,16 @@ fn compared() {
     operator.on(&machine, &["diff", "web", ".#web", "--exit-code"]).expect(0, &["no change"]);
     operator.on(&machine, &["diff", "before.json", "web"]).expect(0, &["1 → 2", "+ new.service"]);
     // Its derivation was recorded and kept.
-    operator.hosts(r#"web = nixos { name = "web"; version = "3"; };"#);
+    operator.hosts(&web("3", "1.0.4", ""));
     operator.on(&machine, &["why", "web", ".#web"]).expect(0, &["root cause"]);
     // Where it is gone all the same, that is said, and what works without it.
     let gone = operator.command("/bin/sh", &["-euc", "rm /nix/store/*-nixos-system-web-2.drv"]).status();
     assert!(gone.unwrap().success());
     let says = ["nixos-system-web-2.drv is not here any more", "nqd diff needs no derivations"];
     operator.on(&machine, &["why", "web", ".#web"]).expect(30, &says);
-    operator.on(&machine, &["diff", "web", ".#web"]).expect(0, &["2 → 3"]);
+    // What a name alone would not tell, the derivations here do: of what the machine runs as well.
+    let says = ["2 → 3", "font-100dpi       1.0.3 → 1.0.4"];
+    operator.on(&machine, &["diff", "web", ".#web"]).expect(0, &says);
 }
 
 /// A flake in the store knows no revision: the wrapper of lib.mkApps says it, and only of the flake that it names.

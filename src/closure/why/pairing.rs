@@ -1,8 +1,9 @@
 //! Which of the old names belongs to which of the new ones.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, HashMap};
 
-use crate::closure::name;
+use crate::closure::{change, name, version};
 
 /// Indices into the old and the new names.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,22 +32,29 @@ impl Paired {
         self.by_key(|i| old.get(i).copied(), |i| new.get(i).copied(), alike)
     }
 
-    /// Pairs what has the same name but for the version; of several, those whose versions are closest. Patches are
-    /// what their whole name says.
+    /// Pairs what has the same name but for the version; of several, those that `nqd diff` matches. Patches are what
+    /// their whole name says.
     pub(super) fn by_pname(&mut self, old: &[&str], new: &[&str]) {
-        fn pname<'a>(all: &[&'a str], i: usize) -> Option<&'a str> {
-            let whole = *all.get(i)?;
-            let patch = [".patch", ".diff", ".patch.gz"].iter().any(|e| whole.ends_with(e));
-            (!patch).then(|| name::split(whole).0)
+        let mut groups: BTreeMap<&str, [Vec<(String, usize)>; 2]> = BTreeMap::new();
+        for (side, all, left) in [(0, old, &self.removed), (1, new, &self.added)] {
+            for (whole, i) in left.iter().filter_map(|i| Some((*all.get(*i)?, *i))) {
+                if ![".patch", ".diff", ".patch.gz"].iter().any(|e| whole.ends_with(e)) {
+                    let (pname, version) = name::split(whole);
+                    groups.entry(pname).or_default()[side].push((version.unwrap_or_default().to_owned(), i));
+                }
+            }
         }
-        let common = |i: usize, j: usize| match (old.get(i), new.get(j)) {
-            (Some(a), Some(b)) => Ok(a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()),
-            _ => Ok::<_, std::convert::Infallible>(0),
-        };
-        match self.by_key(|i| pname(old, i), |i| pname(new, i), common) {
-            Ok(()) => {}
-            Err(never) => match never {},
+        for [old, new] in groups.into_values() {
+            let (old, new) = (in_order(old), in_order(new));
+            let versions = |all: &[(String, usize)]| all.iter().map(|(v, _)| v.clone()).collect::<Vec<_>>();
+            let both = |(i, j): (Option<usize>, Option<usize>)| Some((old.get(i?)?.1, new.get(j?)?.1));
+            match change::aligned(&versions(&old), &versions(&new)) {
+                Some(aligned) => self.pairs.extend(aligned.into_iter().filter_map(both)),
+                // Too many for that.
+                None => self.pairs.extend(old.iter().zip(&new).map(|((_, i), (_, j))| (*i, *j))),
+            }
         }
+        self.drop_paired();
     }
 
     /// Pairs what has the same key (none: is not paired).
@@ -67,13 +75,27 @@ impl Paired {
             best(&a[..i], &b[..j], &mut alike, &mut self.pairs)?;
             (a, b) = (&a[i..], &b[j..]);
         }
+        self.drop_paired();
+        Ok(())
+    }
+
+    /// What is paired is neither removed nor added.
+    fn drop_paired(&mut self) {
         let (mut left, mut right): (Vec<_>, Vec<_>) = self.pairs.iter().copied().unzip();
         left.sort_unstable();
         right.sort_unstable();
         self.removed.retain(|i| left.binary_search(i).is_err());
         self.added.retain(|j| right.binary_search(j).is_err());
-        Ok(())
     }
+}
+
+/// By version, as `nqd diff` puts them.
+fn in_order(mut all: Vec<(String, usize)>) -> Vec<(String, usize)> {
+    let mut versions: Vec<String> = all.iter().map(|(v, _)| v.clone()).collect();
+    version::sort(&mut versions);
+    let places: HashMap<&str, usize> = versions.iter().enumerate().map(|(n, v)| (v.as_str(), n)).collect();
+    all.sort_by_key(|(v, i)| (places.get(v.as_str()).copied(), *i));
+    all
 }
 
 /// Indices by their keys, in order.
@@ -142,6 +164,12 @@ mod tests {
             paired(&["py-3.11.8", "py-3.12.2"], &["py-3.12.5"]),
             ["py-3.12.2 py-3.12.5", "-py-3.11.8"]
         );
+        // As `nqd diff` matches them: 3.11.8 did not become 3.13.0.
+        assert_eq!(
+            paired(&["py-3.11.8", "py-3.12.3"], &["py-3.12.4", "py-3.13.0"]),
+            ["py-3.12.3 py-3.12.4", "-py-3.11.8", "+py-3.13.0"]
+        );
+        assert_eq!(paired(&["x-1.9", "x-1.10"], &["x-1.11"]), ["x-1.10 x-1.11", "-x-1.9"]);
         assert_eq!(paired(&["a-1"], &["b-1"]), ["-a-1", "+b-1"]);
     }
 
