@@ -21,6 +21,7 @@ pub fn rows() -> Vec<Row> {
         ("old_connection_does_not_confirm", old_connection),
         ("nothing_but_the_previous_systems_tools_is_run", tools),
         ("dry_activations_of_somebody_else_change_nothing", dry_activations),
+        ("a_switch_that_ends_before_systemd_saw_it_begin", at_once),
         ("interrupted_at_the_first_of_two_hosts", two_hosts),
     ]
 }
@@ -282,6 +283,30 @@ fn dry_activations() {
     operator.deploy(&machine, "web", &[]).expect(20, &["rolled back: activation failed"]);
     machine.exec("systemctl stop holder");
     assert_all(&machine, &second, 2);
+}
+
+/// systemd may learn of the end of a script before it learns that it was executed. Then it has "failed to start", and
+/// `systemd-run` says no more.
+fn at_once() {
+    let (operator, machine, first) = start(PLAIN);
+    let late = r#"mv /usr/bin/systemd-run /usr/bin/systemd-run.real
+cat > /usr/bin/systemd-run <<'END'
+#!/bin/sh
+/usr/bin/systemd-run.real "$@" || exit
+case $1 in --unit=nqd-switch-*) unit=${1#--unit=} ;; *) exit 0 ;; esac
+while [ "$(systemctl show --property=SubState --value $unit)" = running ]; do sleep 0.1; done
+! systemctl is-failed --quiet $unit || { echo "Job for $unit failed." >&2; exit 1; }
+END
+chmod +x /usr/bin/systemd-run"#;
+    machine.exec(late);
+    operator.hosts(r#"web = nixos { name = "web"; version = "2"; onActivate = "false"; };"#);
+    operator.deploy(&machine, "web", &[]).expect(20, &["rolled back: activation failed"]);
+    assert_all(&machine, &first, 1);
+    // What could not be executed has not run.
+    operator.hosts(r#"web = nixos { name = "web"; version = "3"; };"#);
+    machine.exec("sed -i '2i case $1 in --unit=nqd-switch-*) exit 1 ;; esac' /usr/bin/systemd-run");
+    operator.deploy(&machine, "web", &[]).expect(20, &["nothing was changed", "exited with 1"]);
+    assert_all(&machine, &first, 1);
 }
 
 /// Ctrl-C while the first of two hosts is deployed: the second is not begun.

@@ -12,6 +12,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use super::ThisMachine;
 use crate::effects::machine::{Action, Fault, Machine, SwitchEnd, SwitchHow, tried};
 use crate::effects::probe::Since;
+use crate::effects::runner::RunError;
 use crate::effects::systemd::Transient;
 use crate::effects::{clock, files, layout, switch_lock};
 use crate::guard::switch_end::{LOCKED, failed_snippet};
@@ -24,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(5);
 const ASK: Duration = Duration::from_secs(2);
 /// Time between two looks at what a script prints.
 const READ: Duration = Duration::from_millis(100);
+/// Statuses from here on are systemd's own, of what it could not execute (systemd.exec(5), "Process Exit Codes").
+const NOT_EXECUTED: i32 = 200;
 /// More of what a script prints is not read at once.
 const CHUNK: u64 = 1 << 20;
 
@@ -52,8 +55,7 @@ impl ThisMachine {
         let argv = [script, action.word().to_owned()];
         let mut output = Output::new(log).map_err(tried(&what))?;
         let ended = self
-            .systemd
-            .start_transient(&unit, &properties, &argv)
+            .start_switch(&unit, &properties, &argv)
             .map_err(tried(&what))
             .and_then(|()| self.watch(&unit, limit, &mut output).map_err(|f| Fault::new(&what, f)));
         let how = match ended {
@@ -75,6 +77,18 @@ impl ThisMachine {
             switch_lock::take_from_strangers().map_err(tried("freeing the switch lock"))?;
         }
         Ok(SwitchEnd { how, failed_snippets: output.failed_snippets })
+    }
+
+    /// Starts a script. One that ends at once with a failure is said not to have started, if systemd hears of the end
+    /// before it hears that it was executed; but then the unit holds the script's own status.
+    fn start_switch(&self, unit: &str, properties: &[&str], argv: &[String]) -> Result<(), RunError> {
+        match self.systemd.start_transient(unit, properties, argv) {
+            Err(e @ RunError::Failed { .. }) => match self.systemd.transient(unit) {
+                Ok(Transient::Exited(status)) if status < NOT_EXECUTED => Ok(()),
+                _ => Err(e),
+            },
+            started => started,
+        }
     }
 
     /// Watches a script to its end or `limit`. systemd may be slow to answer while it re-executes itself.
