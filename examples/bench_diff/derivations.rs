@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 const DIGITS: &[u8] = b"0123456789abcdfghijklmnpqrsvwxyz";
@@ -22,7 +23,6 @@ fn hash(side: usize, n: usize) -> String {
 /// The nth derivation: those below `same` are the same on both sides.
 pub struct System {
     side: usize,
-    all: usize,
     same: usize,
 }
 
@@ -41,10 +41,20 @@ impl System {
     /// Each needs the one before it, and others before that.
     fn inputs(&self, n: usize) -> Vec<usize> {
         let mut inputs: Vec<usize> = (0..INPUTS.min(n)).map(|i| n - 1 - (i * i * 7) % n).collect();
-        // Of what differs, each needs the first one that does; of what is the same, nothing that differs.
         inputs.sort_by_key(|i| self.drv(*i));
         inputs.dedup();
         inputs
+    }
+
+    fn write(&self, store: &Path, range: Range<usize>) {
+        let (mut bytes, count) = (0, range.len());
+        for n in range {
+            let text = self.text(n);
+            bytes += text.len();
+            let drv = self.drv(n);
+            fs::write(store.join(drv.strip_prefix("/nix/store/").unwrap()), text).unwrap();
+        }
+        assert!(bytes / count >= 4096, "a derivation has {} bytes", bytes / count);
     }
 
     fn text(&self, n: usize) -> String {
@@ -71,21 +81,15 @@ impl System {
     }
 }
 
-/// Writes what differs of two systems of 50,000 derivations, 3,000 of which differ for one reason: the deepest one has
-/// another variable. What is the same is never read; writing it would only take time. Gives the two systems and their
-/// derivations.
+/// Writes two systems of 50,000 derivations, 3,000 of which differ for one reason: the deepest one of them has another
+/// variable. Gives the two systems and their derivations.
 pub fn write(store: &Path) -> [(String, String); 2] {
     let (all, differing) = (50_000, 3_000);
+    let same = all - differing;
+    System { side: 1, same }.write(store, 0..same);
     [1, 2].map(|side| {
-        let system = System { side, all, same: all - differing };
-        let mut bytes = 0;
-        for n in system.same..system.all {
-            let text = system.text(n);
-            bytes += text.len();
-            let drv = system.drv(n);
-            fs::write(store.join(drv.strip_prefix("/nix/store/").unwrap()), text).unwrap();
-        }
-        assert!(bytes / differing >= 4096, "a derivation has {} bytes", bytes / differing);
+        let system = System { side, same };
+        system.write(store, same..all);
         (system.base(all - 1), system.drv(all - 1))
     })
 }

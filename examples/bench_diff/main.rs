@@ -21,7 +21,7 @@ const INSIDE: &str = "NQD_BENCH_INSIDE";
 fn main() {
     let cache = std::env::var_os("NQD_HARNESS_CACHE")
         .map_or_else(|| PathBuf::from("/var/cache/nqd-harness"), PathBuf::from);
-    let dir = cache.join("bench-store-2");
+    let dir = cache.join("bench-store-3");
     if std::env::var_os(INSIDE).is_some() {
         return compare(&dir);
     }

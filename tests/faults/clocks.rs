@@ -30,7 +30,8 @@ pub fn rows() -> Vec<Row> {
         row("clock-ahead-probing", "the clock jumps an hour ahead", "probing", |s| {
             before_the_confirmation(s, "1 hour")
         })
-        .in_guest(),
+        .in_guest()
+        .quick(),
         row("clock-back-probing", "the clock jumps an hour back", "probing", |s| {
             before_the_confirmation(s, "1 hour ago")
         })

@@ -118,8 +118,7 @@ fn kill(k: Kill) -> Row {
     let what = if k.power { "power cut" } else { "kill -9 of the guard" };
     let when = if k.after { "after" } else { "before" };
     let reached = k.ends.name();
-    let quick = k.power
-        && matches!(k.ends, Ends::Well | Ends::CheckFails)
+    let quick = matches!(k.ends, Ends::Well | Ends::CheckFails)
         && ((k.state == "committing" && k.after) || (k.state == "rolling-back" && !k.after));
     Row {
         quick,

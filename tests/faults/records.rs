@@ -15,7 +15,7 @@ pub fn rows() -> Vec<Row> {
             s.good();
             s.deploy(&[]).expect(0, &["committed"]);
             s.machine.exec(TEAR_NEWEST);
-            // What is left says "committing": it is done again, forward, by whoever looks. Finding 10.
+            // What is left says "committing": it is done again, forward, by whoever looks.
             s.operator.on(&s.machine, &["status"]).expect(0, &["committed"]);
             None
         })

@@ -75,7 +75,13 @@ fn struck(w: Write, after: bool, power: bool) -> Row {
     };
     let when = if after { "after" } else { "before" };
     let reached = if (whom, begun) == (Whom::Boot, First::Committing) { "-committing" } else { "" };
+    let quick = matches!(
+        (whom, begun, state, after, power),
+        (Whom::Successor, First::Soaking, "rolled-back", false, false)
+            | (Whom::Boot, First::Committing, _, false, true)
+    );
     Row {
+        quick,
         run: Box::new(move |s| {
             let running = first(s, w, after);
             let state = if after { state } else { from };

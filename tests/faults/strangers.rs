@@ -195,7 +195,7 @@ fn refused(s: &Scene, tries: &[String]) -> String {
     heard
 }
 
-/// The same of the guard's commands, which say why. Finding 11: `status`, `follow`, `recover`, `cancel` and `tick` must
+/// The same of the guard's commands, which say why: `status`, `follow`, `recover`, `cancel` and `tick` must
 /// ask for root before they read the journal, or they end with 1.
 fn refused_by_guard(s: &Scene, commands: &[String]) -> String {
     let mut heard = String::new();

@@ -143,8 +143,7 @@ fn skipped(what: &str, why: &std::io::Error, can: bool) {
 
 /// Linters of Nix, what each is started with, as nix/checks.nix has it, and whether scripts/test has it: statix is not in
 /// the registry of crates.
-const LINTERS: [(&str, &[&str], bool); 2] =
-    [("deadnix", &["--fail"], true), ("statix", &["check"], false)];
+const LINTERS: [(&str, &[&str], bool); 2] = [("deadnix", &["--fail"], true), ("statix", &["check"], false)];
 
 fn linted() {
     let twin = tempfile::Builder::new().suffix(".nix").tempfile().unwrap();
