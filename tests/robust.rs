@@ -7,6 +7,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nqd::closure::snapshot::Snapshot as Kept;
+use nqd::closure::system::Known;
+use nqd::closure::system::declared::Declared;
 use nqd::deploy::Plan;
 use nqd::effects::gather::{missing_script, read_described, read_gathered};
 use nqd::effects::layout;
@@ -25,6 +28,7 @@ use nqd::model::{Address, BootId, HostName, StorePath, TxId, UnitName};
 use nqd::nix::internal_json::Watch;
 use nqd::nix::{FlakeHost, FlakeRef};
 use proptest::prelude::*;
+use serde_json::Value;
 
 fn formats(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats").join(version)
@@ -60,6 +64,8 @@ fn read(name: &str, text: &str) -> Result<(), String> {
         "journal" => of_slots(text),
         "boot.json" => json::<BootRecord>(text),
         "snapshot.json" => json::<Snapshot>(text),
+        "nqd-snapshot.json" => Kept::parse(text).map(drop),
+        "system.json" => Declared::parse(text).map(drop),
         "history.jsonl" => text.lines().try_for_each(|line| {
             json::<Evidence>(line)?;
             // The reader counts as torn whatever is none of these.
@@ -124,6 +130,40 @@ fn a_journal_of_this_version_holds_both_its_last_records() {
     assert_eq!(state(&bytes), State::RollingBack);
 }
 
+/// Whether all that a value says is said by another one too.
+fn says(new: &Value, old: &Value) -> bool {
+    match (new, old) {
+        (Value::Object(new), Value::Object(old)) => {
+            old.iter().all(|(key, old)| new.get(key).is_some_and(|new| says(new, old)))
+        }
+        (Value::Array(new), Value::Array(old)) => {
+            new.len() == old.len() && new.iter().zip(old).all(|(new, old)| says(new, old))
+        }
+        (new, old) => new == old,
+    }
+}
+
+/// Most fields may be left out: one that is not read any more under its name would be lost without a word.
+#[test]
+fn nothing_that_a_snapshot_or_a_system_says_is_lost() {
+    let text = seed("nqd-snapshot.json");
+    let kept = |text: &str| serde_json::to_value(Kept::parse(text).unwrap()).unwrap();
+    let written: Value = serde_json::from_str(&text).unwrap();
+    assert!(says(&kept(&text), &written), "{}", kept(&text));
+    for field in ["selected", "below", "dropIns", "mode", "tcpRanges", "udp"] {
+        let renamed = text.replacen(&format!("\"{field}\":"), "\"renamed\":", 1);
+        assert!(
+            renamed != text && !says(&kept(&renamed), &serde_json::from_str(&renamed).unwrap()),
+            "{field}"
+        );
+    }
+    let Known::Known(Some(firewall)) = Declared::parse(&seed("system.json")).unwrap().firewall else {
+        panic!("the firewall is on");
+    };
+    let all = ["tcp 22", "tcp 8000-8010", "udp 123", "udp 53 on wg0", "udp 60000-61000"];
+    assert_eq!(firewall.openings().into_iter().collect::<Vec<_>>(), all);
+}
+
 /// The note is read by a script, with whatever Nix the target has: here one to which every path is valid and torn.
 #[test]
 fn a_note_of_a_copy_that_a_power_cut_ended_is_acted_on() {
@@ -151,7 +191,7 @@ fn a_note_of_a_copy_that_a_power_cut_ended_is_acted_on() {
 
 #[test]
 fn a_newer_journal_still_names_its_guard() {
-    let mut value: serde_json::Value = serde_json::from_str(&seed("journal.json")).unwrap();
+    let mut value: Value = serde_json::from_str(&seed("journal.json")).unwrap();
     value["state"] = "pondering".into();
     value["format"] = 99.into();
     let text = value.to_string();
@@ -176,7 +216,7 @@ fn there_is_an_example_of_every_kind_of_check_and_a_row_that_says_what_it_means(
         assert!(documented.contains(&format!("\n| `{word}` | ")), "docs/FORMATS.md has no row {word}");
     }
     // Every field of every example is told of, where it can be told of by its name.
-    let text: serde_json::Value = serde_json::from_str(&seed("kinds.json")).unwrap();
+    let text: Value = serde_json::from_str(&seed("kinds.json")).unwrap();
     for (name, check) in text["checks"].as_object().unwrap() {
         for field in check["probe"].as_object().unwrap().keys() {
             assert!(documented.contains(&format!("`{field}`")), "docs/FORMATS.md lacks {field} of {name}");
@@ -215,10 +255,12 @@ fn edited(text: &str, edits: &[(prop::sample::Index, usize, Vec<u8>)]) -> String
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 17] = [
     "journal",
     "boot.json",
     "snapshot.json",
+    "nqd-snapshot.json",
+    "system.json",
     "journal.json",
     "history.jsonl",
     "manifest.json",

@@ -6,6 +6,7 @@ pub fn rows() -> Vec<Row> {
     vec![
         ("paths_and_sizes_are_those_that_nix_reports", as_nix_reports),
         ("generations_profiles_and_links", generations),
+        ("what_is_not_named_is_what_runs_and_what_comes_next", defaults),
         ("two_readings_are_an_error", ambiguous),
         ("a_snapshot_compares_as_its_system", snapshot),
         ("a_store_in_a_chroot", chroot),
@@ -75,6 +76,46 @@ fn generations() {
     scene.nqd(&["diff", "1", "2"]).expect(0, &[CHANGED, "generation 1, missing on disk"]);
     scene.nqd(&["diff", "dangling", "2"]).expect(2, &["leads to nothing"]);
     scene.nqd(&["diff", "before.json", "2"]).expect(43, &["no path, generation or profile before.json"]);
+}
+
+/// `/run/current-system`, and `./result` if it is a system, else the system profile.
+fn defaults() {
+    let scene = Scene::new();
+    let [runs, result, profile] =
+        ["1", "2", "3"].map(|v| scene.build(&format!(r#"nixos "1" [ (p "firefox" "12{v}.0") ]"#)));
+    let tool = scene.build(r#"p "tool" "1""#);
+    // As on a machine where `running` runs: in a /run of its own.
+    let says = |running: &str, args: &str| {
+        let nqd = env!("CARGO_BIN_EXE_nqd");
+        let run = format!("mount -t tmpfs none /run; ln -s {running} /run/current-system");
+        scene.sh(&format!("{run}; {nqd} {args} 2>&1 || echo exit $?"))
+    };
+    let expect = |args: &str, all: &[&str]| {
+        let said = says(&runs, args);
+        assert!(all.iter().all(|s| said.contains(s)), "{args}: {all:?}: {said}");
+    };
+    expect("diff", &["neither ./result nor a system profile", "name both sides", "exit 2"]);
+    let shows = |args: &str, [named, path]: [&str; 2], change: &str| {
+        let (old, new) = (format!("<<< {runs}"), format!(">>> {path}"));
+        expect(args, &[&old, "what runs", &new, named, change]);
+    };
+    scene.sh(&format!(
+        "mkdir -p /nix/var/nix/profiles; nix-env -p /nix/var/nix/profiles/system --set {profile}"
+    ));
+    // No ./result: the profile.
+    shows("diff", ["profile system", &profile], "121.0 → 123.0");
+    for not_a_system in [tool.as_str(), "/nowhere", "/etc"] {
+        scene.sh(&format!("ln -sfn {not_a_system} result"));
+        shows("diff", ["profile system", &profile], "121.0 → 123.0");
+    }
+    scene.sh(&format!("ln -sfn {result} result"));
+    shows("diff", ["./result", &result], "121.0 → 122.0");
+    expect("why", &["firefox 121.0 → 122.0"]);
+    // One word is the new side.
+    shows("diff 1", ["generation 1", &profile], "121.0 → 123.0");
+    assert!(says(&result, "diff").contains("no change"), "what runs is what was built");
+    let nothing = says("/nowhere", "diff");
+    assert!(nothing.contains("no /run/current-system"), "{nothing}");
 }
 
 fn ambiguous() {

@@ -1,5 +1,6 @@
 //! Good changes are committed, and what is nothing to do is left alone.
 
+use crate::harness::{Machine, Operator};
 use crate::{NEXT, PLAIN, Row, assert_all, start};
 
 pub fn rows() -> Vec<Row> {
@@ -240,6 +241,13 @@ fn built_on_target() {
     assert_all(&machine, &second, 2);
 }
 
+/// Copies a path to a machine, as root there.
+fn copy(operator: &Operator, machine: &Machine, path: &str) {
+    let store = format!("ssh-ng://root@{}", machine.address());
+    let out = operator.command("nix", &["copy", "--no-check-sigs", "--to", &store, path]).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 fn escalation() {
     let (operator, machine, _) = start(PLAIN);
     operator.hosts(NEXT);
@@ -262,15 +270,9 @@ fn escalation() {
         "0",
         "roots of a deployment that did not begin"
     );
-    let store = format!("ssh-ng://root@{}", machine.address());
-    let copied =
-        operator.command("nix", &["copy", "--no-check-sigs", "--to", &store, &second]).output().unwrap();
-    assert!(copied.status.success());
+    copy(&operator, &machine, &second);
     let added = operator.command("nix-store", &["--add", &guard]).output().unwrap();
-    let added = String::from_utf8(added.stdout).unwrap();
-    assert!(
-        operator.command("nix", &["copy", "--to", &store, added.trim()]).output().unwrap().status.success()
-    );
+    copy(&operator, &machine, String::from_utf8(added.stdout).unwrap().trim());
     deploy(&["--escalate", "doas"]).expect(0, &["committed"]);
     assert_all(&machine, &second, 2);
     let back = [
@@ -294,15 +296,7 @@ fn local() {
     let (operator, machine, first) = start(PLAIN);
     operator.hosts(NEXT);
     let second = operator.build("web");
-    let store = format!("ssh-ng://root@{}", machine.address());
-    assert!(
-        operator
-            .command("nix", &["copy", "--no-check-sigs", "--to", &store, &second])
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
+    copy(&operator, &machine, &second);
     machine.install_program(&crate::nqd(), "nqd");
     machine.install_program(&crate::guard(), "nqd-guard");
     let said = machine.exec(&format!("nqd rollback --to {second} --yes --soak 1s 2>&1"));
@@ -424,17 +418,33 @@ fn kept() {
 
 /// The machine tells what it runs and what that is made of; the operator's store what the flake says.
 fn compared() {
-    let (operator, machine, _) = start(PLAIN);
+    let units = |seconds: usize, more: &str| {
+        let unit = |name| format!(r#""{name}.service" = "[Service]\nExecStart=/bin/sleep {seconds}\n"; "#);
+        format!("units = {{ {} {more} }};", ["one", "three", "two"].map(unit).concat())
+    };
+    let gone = r#""gone.service" = "[Service]\nExecStart=/bin/sleep 600\n";"#;
+    let old = format!(r#"web = nixos {{ name = "web"; {} }};"#, units(500, gone));
+    let (operator, machine, _) = start(&old);
     let web = |version: &str, font: &str, more: &str| {
         let font =
             format!(r#"{{ name = "font-100dpi-{font}"; pname = "font-100dpi"; version = "{font}"; }}"#);
         let packages = format!(r#"packages = [ "web-{version}" {font} ];"#);
         format!(r#"web = nixos {{ name = "web"; version = "{version}"; {packages} {more} }};"#)
     };
-    let unit = r#"units."new.service" = "[Service]\nExecStart=/bin/true\n";"#;
-    operator.hosts(&web("2", "1.0.3", unit));
-    let says = ["what web runs", "web               1 → 2", "+ new.service", "Closure"];
-    operator.on(&machine, &["diff", "web", ".#web"]).expect(0, &says);
+    let new = units(600, r#""new.service" = "[Service]\nExecStart=/bin/true\n";"#);
+    operator.hosts(&web("2", "1.0.3", &new));
+    let compare = |says: &[&str]| operator.on(&machine, &["diff", "web", ".#web"]).expect(0, says).all();
+    compare(&["what web runs", "web               1 → 2", "+ new.service", "Closure"]);
+    compare(&["(derived from the unit files", "starts new.service", "dry-activate was not asked"]);
+    // Once the machine has it, it is asked, and tells what would become of what runs.
+    copy(&operator, &machine, &operator.build("web"));
+    machine.exec("systemctl stop two.service");
+    let said = compare(&[
+        "The switch (as dry-activate says)",
+        "- stops gone.service\n",
+        "~ restarts one.service, three.service\n",
+    ]);
+    assert!(!said.contains("derived") && !said.contains("not asked"), "{said}");
     operator.on(&machine, &["snapshot", "web", "--out", "before.json"]).expect(0, &[]);
     operator.deploy(&machine, "web", &[]).expect(0, &["committed", "+ new.service"]);
     operator.on(&machine, &["diff", "web", ".#web", "--exit-code"]).expect(0, &["no change"]);
