@@ -162,6 +162,12 @@ fn nothing_that_a_snapshot_or_a_system_says_is_lost() {
     };
     let all = ["tcp 22", "tcp 8000-8010", "udp 123", "udp 53 on wg0", "udp 60000-61000"];
     assert_eq!(firewall.openings().into_iter().collect::<Vec<_>>(), all);
+    let long =
+        format!(r#"{{"version":1,"hostName":"web","system":"x","firewall":"{}"}}"#, "x".repeat(200_000));
+    assert!(
+        (1..10_000).contains(&Declared::parse(&long).unwrap_err().len()),
+        "what is wrong is not quoted whole"
+    );
 }
 
 /// The note is read by a script, with whatever Nix the target has: here one to which every path is valid and torn.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::facts::Known;
+use crate::model::text;
 
 /// The version that is read.
 const VERSION: u64 = 1;
@@ -84,7 +85,9 @@ fn field<T: serde::de::DeserializeOwned>(file: &Value, name: &str) -> Result<Kno
     let Some(value) = file.get(name) else {
         return Ok(Known::NotKnown(format!("etc/nqd/system.json has no `{name}`")));
     };
-    let value = T::deserialize(value).map_err(|e| format!("`{name}` in etc/nqd/system.json: {e}"))?;
+    // What is wrong may be quoted, and be as long as the file.
+    let wrong = |e: serde_json::Error| text::short(format!("`{name}` in etc/nqd/system.json: {e}"));
+    let value = T::deserialize(value).map_err(wrong)?;
     Ok(Known::Known(value))
 }
 
