@@ -136,15 +136,14 @@ fn scripts() {
 }
 
 /// Says that something could not be run here, and panics where it is known that it can.
-fn skipped(what: &str, why: &std::io::Error, can: bool) {
+pub fn skipped(what: &str, why: &std::io::Error, can: bool) {
     println!("SKIPPED: {what}: {why}");
     assert!(!can || std::env::var_os("NQD_REQUIRE_MACHINES").is_none(), "{what}: {why}");
 }
 
 /// Linters of Nix, what each is started with, as nix/checks.nix has it, and whether scripts/test has it: statix is not in
 /// the registry of crates.
-const LINTERS: [(&str, &[&str], bool); 2] =
-    [("deadnix", &["--fail"], true), ("statix", &["check"], false)];
+const LINTERS: [(&str, &[&str], bool); 2] = [("deadnix", &["--fail"], true), ("statix", &["check"], false)];
 
 fn linted() {
     let twin = tempfile::Builder::new().suffix(".nix").tempfile().unwrap();
