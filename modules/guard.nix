@@ -21,7 +21,10 @@ in {
     package = mkOption {
       type = types.package;
       defaultText = lib.literalExpression "nixos-quick-deploy.packages.\${system}.nqd-guard";
-      description = "The guard. It is static: nothing else comes into the system with it.";
+      description = ''
+        The guard. It is static: nothing else comes into the system with it. It runs the deployments of systems that have
+        it, if the operator's `nqd` speaks its protocol, which the package names as `protocol`.
+      '';
     };
     buildPackage = mkOption {
       type = types.package;
@@ -44,7 +47,14 @@ in {
   };
 
   config = lib.mkIf (config.quickDeploy.enable && cfg.enable) {
-    environment.systemPackages = [cfg.package];
+    environment = {
+      systemPackages = [cfg.package];
+      # Which guard deploys this system. The format is in docs/FORMATS.md.
+      etc."nqd/guard.json".text = builtins.toJSON {
+        path = "${cfg.package}";
+        protocol = cfg.package.protocol or (throw "quickDeploy.guard.package: ${cfg.package.name} does not say which protocol it speaks, as its passthru.protocol");
+      };
+    };
 
     systemd.services = {
       # Not hardened, since root is the point: it does what a deployment does. It runs switch scripts and boot loader

@@ -34,6 +34,8 @@
     // {
       cargoArtifacts = static.buildDepsOnly (forGuard // {cargoExtraArgs = "--locked --no-default-features --lib";});
       allowedReferences = [];
+      # PROTOCOL of src/guard/spec.rs: a test compares the two. modules/guard.nix puts it into systems.
+      passthru.protocol = 1;
       postInstall = ''
         size=$(wc -c < $out/bin/nqd-guard)
         [ "$size" -le $((8 * 1024 * 1024)) ] || { echo "nqd-guard has $size bytes: more than 8 MiB" >&2; exit 1; }

@@ -5,6 +5,8 @@
 mod bad;
 #[path = "machine/good.rs"]
 mod good;
+#[path = "machine/guards.rs"]
+mod guards;
 mod harness;
 #[path = "machine/lost.rs"]
 mod lost;
@@ -32,7 +34,8 @@ fn main() {
         println!("SKIPPED: the machine tests, because {why}");
         return;
     }
-    let rows = [good::rows(), bad::rows(), lost::rows(), refused::rows(), units::rows()].concat();
+    let rows =
+        [good::rows(), bad::rows(), lost::rows(), refused::rows(), units::rows(), guards::rows()].concat();
     #[cfg(feature = "operator")]
     let rows = [rows, systems::rows()].concat();
     libtest_mimic::run(&args, rows.into_iter().map(trial).collect()).exit();

@@ -56,19 +56,19 @@ pub fn gather(tools: &Tools<'_>, asked: Asked) -> Result<(Request, Facts, Box<dy
         let (candidate, guard, (target, facts)) = match (&evaluation, &request.build_on) {
             (Some(evaluation), BuildOn::Local | BuildOn::Builder(_)) => {
                 let local = build_here(tools, &request, evaluation)?;
-                let guard = guard(tools, &request, &local.described);
+                let guard = guard(tools, &request, &local);
                 (local, guard, join(meeting)?)
             }
             (Some(evaluation), BuildOn::Target) => {
                 let met = join(meeting)?;
                 let there = build_there(tools, &request, evaluation, met.0.as_ref())?;
-                let guard = guard(tools, &request, &there.described);
+                let guard = guard(tools, &request, &there);
                 (there, guard, met)
             }
             (None, _) => {
                 let met = join(meeting)?;
                 let there = existing(tools, &request, &met)?;
-                let guard = guard(tools, &request, &there.described);
+                let guard = guard(tools, &request, &there);
                 (there, guard, met)
             }
         };
@@ -233,24 +233,39 @@ fn list(facts: &TargetFacts) -> String {
 }
 
 /// The guard: the candidate's own if its protocol fits, else ours (DESIGN rule 5).
-fn guard(tools: &Tools<'_>, request: &Request, candidate: &Described) -> Result<PathInfo, Failure> {
+fn guard(tools: &Tools<'_>, request: &Request, candidate: &Candidate) -> Result<PathInfo, Failure> {
+    let given = request.settings.guard.as_deref();
+    if given.is_none()
+        && let Some(own) = installed(candidate)?
+    {
+        return Ok(own);
+    }
+    let described = &candidate.described;
+    let system = described.system.as_ref().ok_or_else(|| {
+        Failure::refused(format!("{} does not say which system it is for", described.path.short()))
+    })?;
+    tools.nix.guard(system, given)
+}
+
+/// The guard in the candidate, as its `etc/nqd/guard.json` names it (docs/FORMATS.md), if it speaks our protocol. It comes to
+/// the target with the rest of the closure: one that is no part of it could go missing.
+fn installed(candidate: &Candidate) -> Result<Option<PathInfo>, Failure> {
     #[derive(serde::Deserialize)]
     struct Installed {
         path: StorePath,
         protocol: u32,
     }
-    let own = candidate.guard.as_deref().map(serde_json::from_str::<Installed>).transpose();
-    let own = own.map_err(|e| Failure::refused(format!("the candidate's etc/nqd/guard.json: {e}")))?;
-    match own.filter(|g| g.protocol == PROTOCOL && request.settings.guard.is_none()) {
-        // Its size is in the candidate's closure, of which it is a part.
-        Some(installed) => Ok(PathInfo { path: installed.path, nar_size: 0 }),
-        None => {
-            let system = candidate.system.as_ref().ok_or_else(|| {
-                Failure::refused(format!("{} does not say which system it is for", candidate.path.short()))
-            })?;
-            tools.nix.guard(system, request.settings.guard.as_deref())
-        }
+    let Some(text) = &candidate.described.guard else { return Ok(None) };
+    let unfit = |why: String| {
+        let what = format!("the candidate's etc/nqd/guard.json: {why}");
+        Failure::refused(what).hint("--guard names a guard to use instead")
+    };
+    let own: Installed = serde_json::from_str(text).map_err(|e| unfit(e.to_string()))?;
+    if own.protocol != PROTOCOL {
+        return Ok(None);
     }
+    let part = candidate.closure.iter().find(|part| part.path == own.path);
+    part.map_or_else(|| Err(unfit(format!("{} is no part of the system", own.path))), |p| Ok(Some(p.clone())))
 }
 
 /// What the derivations that are here say of the paths that differ. Without it their names are guessed: nothing that a

@@ -10,13 +10,13 @@ use super::gather::{Tools, gather};
 use super::request::{Asked, Settings, Source};
 use super::{Plan, plan, transact};
 use crate::effects::fake_machine::{System, path, promise};
-use crate::effects::fake_operator::{FakeNix, FakeTarget, Strike, World};
+use crate::effects::fake_operator::{FakeNix, FakeTarget, Strike, World, guard_path, own_guard};
 use crate::effects::machine::SwitchHow;
 use crate::effects::target::Target;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::guard::{Options, Outcome, State};
-use crate::model::{HostName, Seconds, TxId};
+use crate::guard::{Options, Outcome, PROTOCOL, State};
+use crate::model::{HostName, Seconds, StorePath, TxId};
 use crate::nix::{FlakeHost, FlakeRef};
 
 /// `force`: the system may be banned by now, as it was bad before.
@@ -80,6 +80,30 @@ fn a_plan_holds_no_secret_that_an_activation_script_says() {
     let plan = serde_json::to_string(&plan(&request, &facts).unwrap()).unwrap();
     assert!(plan.contains("web.service") && plan.contains("--token ‹masked›"), "{plan}");
     assert!(!plan.contains("hunter2x"), "{plan}");
+}
+
+#[test]
+fn the_candidates_own_guard_runs_it_if_it_speaks_our_protocol() {
+    let plan = |json: Option<String>| {
+        let world = World::new(System::good(), System::good());
+        *world.guard_json.lock().unwrap() = json;
+        let plan = planned(&world, false)?;
+        let asked = world.steps.lock().unwrap().iter().any(|(step, _)| step == "guard");
+        assert_eq!(plan.copy.paths.contains(&guard_path()), asked, "another is copied only if it is used");
+        Ok::<_, Failure>((plan.guard, asked))
+    };
+    let json =
+        |path: &StorePath, protocol: u32| Some(format!(r#"{{"path":"{path}","protocol":{protocol}}}"#));
+    assert_eq!(plan(json(&own_guard(), PROTOCOL)).unwrap(), (own_guard(), false));
+    assert_eq!(plan(json(&own_guard(), PROTOCOL + 1)).unwrap(), (guard_path(), true), "of another protocol");
+    assert_eq!(plan(None).unwrap(), (guard_path(), true), "a system without the module");
+    for (unfit, says) in [
+        (json(&guard_path(), PROTOCOL), "is no part of the system"),
+        (Some("{}".to_owned()), "missing field `path`"),
+    ] {
+        let refused = plan(unfit).unwrap_err();
+        assert!(refused.exit == Exit::Refused && refused.what.contains(says), "{}", refused.what);
+    }
 }
 
 fn candidates() -> Vec<(&'static str, System, State)> {

@@ -84,6 +84,8 @@ pub struct World {
     gone: AtomicBool,
     /// Roots were taken from a transaction that runs.
     pub robbed: AtomicBool,
+    /// `etc/nqd/guard.json` of every system.
+    pub guard_json: Mutex<Option<String>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -121,6 +123,7 @@ impl World {
             counts: Mutex::default(),
             gone: AtomicBool::new(false),
             robbed: AtomicBool::new(false),
+            guard_json: Mutex::default(),
         })
     }
 
@@ -266,8 +269,18 @@ fn infos(paths: &[StorePath]) -> Vec<PathInfo> {
     paths.iter().map(|path| PathInfo { path: path.clone(), nar_size: 100 }).collect()
 }
 
-fn described(path: &StorePath) -> Described {
-    Described { system: Some(system()), switchable: true, ..Described::new(path.clone()) }
+/// The guard that is a part of every system.
+pub fn own_guard() -> StorePath {
+    StorePath::parse("/nix/store/hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-nqd-guard").unwrap()
+}
+
+fn closure_of(system: &StorePath) -> Vec<PathInfo> {
+    infos(&[system.clone(), own_guard()])
+}
+
+fn described(world: &World, path: &StorePath) -> Described {
+    let guard = locked(&world.guard_json).clone();
+    Described { system: Some(system()), switchable: true, guard, ..Described::new(path.clone()) }
 }
 
 impl Nix for FakeNix {
@@ -302,7 +315,7 @@ impl Nix for FakeNix {
         })
     }
     fn describe(&self, system: &StorePath) -> Result<Described, Failure> {
-        self.step("describe", Exit::Internal, described(system))
+        self.step("describe", Exit::Internal, described(&self.0, system))
     }
     fn is_valid(&self, _: &StorePath) -> Result<bool, Failure> {
         self.step("is valid", Exit::Internal, true)
@@ -311,7 +324,7 @@ impl Nix for FakeNix {
         self.step("substitute", Exit::Copy, ())
     }
     fn closure(&self, system: &StorePath) -> Result<Vec<PathInfo>, Failure> {
-        self.step("closure", Exit::Internal, infos(std::slice::from_ref(system)))
+        self.step("closure", Exit::Internal, closure_of(system))
     }
     fn packages(&self, paths: &[StorePath]) -> Result<Vec<Option<Package>>, Failure> {
         self.step("packages", Exit::Internal, vec![None; paths.len()])
@@ -366,8 +379,9 @@ impl Target for FakeTarget {
         })
     }
     fn describe(&self, system: &StorePath, _: Option<&str>) -> Result<RemoteSystem, Failure> {
-        let closure = infos(std::slice::from_ref(system));
-        self.0.step("describe there", Exit::Internal, || Ok((described(system), None, closure)))
+        self.0.step("describe there", Exit::Internal, || {
+            Ok((described(&self.0, system), None, closure_of(system)))
+        })
     }
     fn missing(&self, paths: &[StorePath]) -> Result<Vec<StorePath>, Failure> {
         self.0.step("missing", Exit::Internal, || {

@@ -136,7 +136,7 @@ fn scripts() {
 }
 
 /// Says that something could not be run here, and panics where it is known that it can.
-fn skipped(what: &str, why: &std::io::Error, can: bool) {
+pub fn skipped(what: &str, why: &std::io::Error, can: bool) {
     println!("SKIPPED: {what}: {why}");
     assert!(!can || std::env::var_os("NQD_REQUIRE_MACHINES").is_none(), "{what}: {why}");
 }

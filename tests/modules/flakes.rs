@@ -155,6 +155,7 @@ fn apps() {
             );
         }
     }
+    demo(&operator, &each_nix()[1]);
     let package = nix(
         &operator,
         &each_nix()[1],
@@ -169,7 +170,18 @@ fn apps() {
     for file in ["bin/nqd", &system, "share/completions/nqd.fish", "share/man/man1/nqd-deploy.1"] {
         assert!(files.lines().any(|f| f == file), "the package lacks {file}: {files}");
     }
-    println!("{} apps run by {}, one by Debian's Nix", names.len(), each_nix()[1].display());
+    println!("{} apps and the demo run by {}, one by Debian's Nix", names.len(), each_nix()[1].display());
+}
+
+/// The demo is no command of nqd: its help is its own, and all else is for the test driver, which has no program here.
+fn demo(operator: &Operator, program: &Path) {
+    let app = format!("path:{}#demo", source().display());
+    let run = |more: &[&str]| nix(operator, program, &["run", &app], more);
+    let said = good(&run(&["--", "--help"]), "demo");
+    assert!(said.contains("Usage: nix run .#demo") && said.contains("Example"), "{said}");
+    let driver = run(&["--", "--interactive"]);
+    let stderr = String::from_utf8_lossy(&driver.stderr);
+    assert!(!driver.status.success() && stderr.contains("/bin/nixos-test-driver"), "{stderr}");
 }
 
 /// What somebody writes who has a flake already.

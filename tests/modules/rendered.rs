@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use nqd::closure::system::{Declared, Known};
+use nqd::guard::PROTOCOL;
 use sha2::{Digest, Sha256};
 
 use crate::Row;
@@ -18,6 +19,7 @@ pub fn rows() -> Vec<Row> {
         ("what_was_rendered_is_not_stale", current),
         ("the_guard_takes_the_rendered_manifest", manifest),
         ("the_rendered_system_json_is_read", system_json),
+        ("the_guards_package_names_its_protocol", protocol),
         ("units_are_valid_and_not_exposed", exposure),
     ]
 }
@@ -81,6 +83,15 @@ fn system_json() {
     let declared = Declared::parse(&text("system.json")).unwrap();
     assert_eq!(declared.host_name, Known::Known("web".to_owned()));
     assert!(matches!(declared.firewall, Known::Known(Some(_))));
+}
+
+/// What the guard speaks is what its package says, which is what the module hands on.
+fn protocol() {
+    let package = fs::read_to_string(repository().join("nix/packages.nix")).unwrap();
+    let says = |protocol: u32| package.contains(&format!("passthru.protocol = {protocol};"));
+    assert!(says(PROTOCOL) && !says(PROTOCOL + 1), "nix/packages.nix must say {PROTOCOL}");
+    let json: serde_json::Value = serde_json::from_str(&text("guard.json")).unwrap();
+    assert_eq!(json["protocol"], PROTOCOL, "tests/nix/evaluate.nix stands in for the package");
 }
 
 /// Units, and the exposure that `systemd-analyze security` may find at most. Those above 1.5 are root's or must see the

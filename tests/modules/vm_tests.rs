@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Row;
 use crate::evaluated::compare;
-use crate::files::below;
+use crate::files::{below, skipped};
 use crate::rendered;
 use crate::trees::{json, nixos, repository, scratch};
 
@@ -69,7 +69,7 @@ fn manifests(name: &str, machine: &Value) -> usize {
 fn types(scripts: &[(String, String)]) {
     match mypy(scripts) {
         Err(e) => {
-            println!("SKIPPED: types of the scripts: mypy: {e}; they are compiled");
+            skipped("types of the scripts, which are compiled: mypy", &e, true);
             for (name, script) in scripts {
                 python(name, script);
             }
@@ -147,7 +147,7 @@ fn commands() {
     for file in below(&rendered::folder().join("nixos-tests"), ".py") {
         let script = fs::read_to_string(&file).unwrap();
         let out = match Command::new("python3").args(["-c", COMMANDS, &script]).output() {
-            Err(e) => return println!("SKIPPED: commands of nixos-tests: python3: {e}"),
+            Err(e) => return skipped("commands of nixos-tests: python3", &e, true),
             Ok(out) => out,
         };
         assert!(out.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&out.stderr));
@@ -166,7 +166,7 @@ fn commands() {
 fn python(name: &str, script: &str) {
     let program = "import sys; compile(sys.argv[1], sys.argv[2], 'exec')";
     match Command::new("python3").args(["-c", program, script, name]).output() {
-        Err(e) => println!("SKIPPED: compiling the script of {name}: python3: {e}"),
+        Err(e) => skipped(&format!("compiling the script of {name}: python3"), &e, true),
         Ok(out) => assert!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stderr)),
     }
 }

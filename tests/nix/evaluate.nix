@@ -15,7 +15,12 @@
     inherit nixos pkgs;
   };
   # As flake.nix makes it, with a guard that the harness puts a real one in the place of.
-  guard = pkgs.hello // {outPath = "/nix/store/00000000000000000000000000000000-nqd-guard";};
+  guard =
+    pkgs.hello
+    // {
+      outPath = "/nix/store/00000000000000000000000000000000-nqd-guard";
+      protocol = 1;
+    };
   ours = {
     imports = [../../modules];
     quickDeploy.guard.package = guard;
@@ -65,6 +70,7 @@ in {
     // {
       "container/nqd-health.service" = (units container.config)."nqd-health.service";
       "health.json" = manifestText plain;
+      "guard.json" = plain.config.environment.etc."nqd/guard.json".text;
       "system.json" = plain.config.environment.etc."nqd/system.json".text;
       "options.md" = import ../../nix/options-doc.nix {
         lib = library;

@@ -12,7 +12,12 @@
   };
   packages = {
     nqd = pkgs.hello // {name = "nqd";};
-    nqd-guard = pkgs.hello // {name = "nqd-guard";};
+    nqd-guard =
+      pkgs.hello
+      // {
+        name = "nqd-guard";
+        protocol = 1;
+      };
   };
   ours = {
     imports = [../../modules];

@@ -12,6 +12,8 @@ use serde_json::json;
 use crate::{Row, is_root, output, probe};
 
 const PODMAN: &str = "/usr/bin/podman";
+/// Why it is not asked where it is installed and a kernel or a container of its own forbids it.
+pub const CANNOT: &str = "podman cannot run a container here";
 
 pub fn rows() -> Vec<Row> {
     let root = (!is_root()).then(|| "only root can run programs as another user".to_owned());
@@ -119,7 +121,7 @@ fn no_podman() -> Option<String> {
     }
     let out = Root::new().run("nqd-probe-try", &[], &["/bin/sleep", "0"]);
     let why = String::from_utf8_lossy(&out.stderr).lines().last().unwrap_or_default().to_owned();
-    (!out.status.success()).then(|| format!("podman cannot run a container here: {why}"))
+    (!out.status.success()).then(|| format!("{CANNOT}: {why}"))
 }
 
 fn real() {

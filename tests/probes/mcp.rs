@@ -1,5 +1,5 @@
 //! `mcp`, against a server made with the official Python SDK. `NQD_TEST_MCP_PYTHON` names a Python that has
-//! version 1 or 2 of it (`pip install mcp`).
+//! version 1 or 2 of it; scripts/test makes one, of the versions in tests/probes/mcp.txt.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -27,7 +27,8 @@
           '';
           args = ["-c" "eval \"$script\""];
         }
-        // {meta = args.meta or {};};
+        // {meta = args.meta or {};}
+        // (args.passthru or {});
     in {
       buildPackage = built;
       buildDepsOnly = built;
