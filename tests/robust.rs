@@ -24,7 +24,7 @@ use nqd::guard::protocol::Reply;
 use nqd::guard::{Bans, Evidence, Frozen, Record, Spec, State};
 use nqd::health::Manifest;
 use nqd::model::text::printable;
-use nqd::model::{Address, BootId, HostName, StorePath, TxId, UnitName};
+use nqd::model::{Address, BootId, HostName, InstalledGuard, StorePath, TxId, UnitName};
 use nqd::nix::internal_json::Watch;
 use nqd::nix::{FlakeHost, FlakeRef};
 use proptest::prelude::*;
@@ -65,6 +65,7 @@ fn read(name: &str, text: &str) -> Result<(), String> {
         "boot.json" => json::<BootRecord>(text),
         "snapshot.json" => json::<Snapshot>(text),
         "nqd-snapshot.json" => Kept::parse(text).map(drop),
+        "guard.json" => json::<InstalledGuard>(text),
         "system.json" => Declared::parse(text).map(drop),
         "history.jsonl" => text.lines().try_for_each(|line| {
             json::<Evidence>(line)?;
@@ -261,12 +262,13 @@ fn edited(text: &str, edits: &[(prop::sample::Index, usize, Vec<u8>)]) -> String
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "journal",
     "boot.json",
     "snapshot.json",
     "nqd-snapshot.json",
     "system.json",
+    "guard.json",
     "journal.json",
     "history.jsonl",
     "manifest.json",

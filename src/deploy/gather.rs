@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::guard::PROTOCOL;
 use crate::guard::admit::suits;
-use crate::model::{Described, StorePath};
+use crate::model::{Described, InstalledGuard, StorePath};
 use crate::nix::FlakeHost;
 use crate::nix::PathInfo;
 use crate::report::event::{Event, Stage};
@@ -250,17 +250,12 @@ fn guard(tools: &Tools<'_>, request: &Request, candidate: &Candidate) -> Result<
 /// The guard in the candidate, as its `etc/nqd/guard.json` names it (docs/FORMATS.md), if it speaks our protocol. It comes to
 /// the target with the rest of the closure: one that is no part of it could go missing.
 fn installed(candidate: &Candidate) -> Result<Option<PathInfo>, Failure> {
-    #[derive(serde::Deserialize)]
-    struct Installed {
-        path: StorePath,
-        protocol: u32,
-    }
     let Some(text) = &candidate.described.guard else { return Ok(None) };
     let unfit = |why: String| {
         let what = format!("the candidate's etc/nqd/guard.json: {why}");
         Failure::refused(what).hint("--guard names a guard to use instead")
     };
-    let own: Installed = serde_json::from_str(text).map_err(|e| unfit(e.to_string()))?;
+    let own: InstalledGuard = serde_json::from_str(text).map_err(|e| unfit(e.to_string()))?;
     if own.protocol != PROTOCOL {
         return Ok(None);
     }

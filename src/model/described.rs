@@ -40,6 +40,16 @@ pub struct Described {
     pub switchable: bool,
 }
 
+/// What `etc/nqd/guard.json` of a system says (docs/FORMATS.md). Both fields keep their meaning for ever; others are ignored,
+/// so that a guard of any protocol can be told from one that fits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct InstalledGuard {
+    /// The guard: a program, or a package with `bin/nqd-guard`.
+    pub path: StorePath,
+    /// What it speaks with an operator.
+    pub protocol: u32,
+}
+
 impl Described {
     /// A toplevel of which nothing is known yet.
     pub fn new(path: StorePath) -> Self {

@@ -16,7 +16,7 @@ pub mod unit_name;
 
 pub use address::Address;
 pub use boot_default::BootDefault;
-pub use described::Described;
+pub use described::{Described, InstalledGuard};
 pub use generation::Generation;
 pub use host_name::HostName;
 pub use store_path::StorePath;
