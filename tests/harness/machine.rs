@@ -177,7 +177,10 @@ impl Machine {
         });
         run(&["ip", "link", "set", &interface, "up"]);
         let started = || self.kind == Kind::Guest || self.leader().is_some();
-        let up = || started() && self.try_exec("systemctl is-active multi-user.target").status.success();
+        // sshd.service is started before sshd listens.
+        let listens = "systemctl -q is-active sshd.service || exit 0; ss -Hltn 'sport = 22' | grep -q .";
+        let up = format!("systemctl -q is-active multi-user.target || exit 1; {listens}");
+        let up = || started() && self.try_exec(&up).status.success();
         until("the machine's boot", Duration::from_secs(120), up);
         if let Some(leader) = self.leader() {
             self.remember("leader", leader);
