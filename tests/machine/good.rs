@@ -288,7 +288,7 @@ fn escalation() {
     ];
     operator.type_in("wrong", &back).expect(30, &["becoming root was refused"]);
     operator.type_in("hunter 2", &back).expect(0, &["committed"]);
-    let traces = machine.exec("journalctl --sync; journalctl -o cat | grep -c 'hunter 2' || true");
+    let traces = machine.exec("journalctl --sync && journalctl -o cat | grep -c 'hunter 2' || true");
     assert_eq!(traces, "0", "the password is in the machine's log");
 }
 

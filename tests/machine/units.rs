@@ -97,7 +97,7 @@ fn watched(machine: &Machine, from: &str) {
     );
     machine.exec("systemctl is-active nqd-health.timer && systemctl list-timers | grep -q nqd-health");
     let by_unit = machine
-        .exec("systemctl start nqd-health.service; journalctl --sync; journalctl -u nqd-health.service -o cat | grep '^{'");
+        .exec("systemctl start nqd-health.service; journalctl --sync && journalctl -u nqd-health.service -o cat | grep '^{'");
     let by_hand = machine.exec("nqd-guard health");
     assert_eq!(
         standings(&by_unit).iter().filter(|s| **s != "passing").count(),
